@@ -1,0 +1,1 @@
+"""What everybody shares: contracts, the pure core, Kafka, settings and the command line."""

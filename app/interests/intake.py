@@ -1,0 +1,99 @@
+"""From raw records of the `events` topic to events worth folding; the rest becomes dead letters.
+
+Bad data is a value here, never an exception. What is tolerated: a null key (the user id is in the event), unknown
+fields, unknown items, events older than the newest one, events sent twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec import Struct
+
+from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
+from app.contracts.events import Event, InvalidEvent, decode_event
+
+
+class SourceRecord(Protocol):
+    """A record as every Kafka client hands it over; `timestamp` in ms since 1970."""
+
+    # ruff: noqa: D102  # the names are Kafka's
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+
+
+class ReceivedEvent(Struct, frozen=True, gc=False):
+    """A valid event with its place in the log; `received_ts_ms` is when Kafka had it."""
+
+    event: Event
+    offset: int
+    received_ts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """What an event may be."""
+
+    max_event_bytes: int
+    max_future_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A partition's records, sorted into events (in log order) and dead letters."""
+
+    events: list[ReceivedEvent]
+    dead_letters: list[DeadLetter]
+
+
+def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
+    """Decode and check the records of one partition, in log order. Pure."""
+    events: list[ReceivedEvent] = []
+    dead_letters: list[DeadLetter] = []
+    for record in records:
+        value = record.value
+        if value is None or len(value) > limits.max_event_bytes:
+            dead_letters.append(_unreadable(record, limits))
+            continue
+        event = decode_event(value)
+        if isinstance(event, InvalidEvent):
+            dead_letters.append(_dead(record, DeadReason.INVALID, event.reason, event.field))
+        elif record.key is not None and record.key != event.user_id.encode():
+            detail = "the record's key is not the event's user_id"
+            dead_letters.append(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
+        elif event.ts_ms > record.timestamp + limits.max_future_ms:
+            ahead_s = (event.ts_ms - record.timestamp) // 1000
+            detail = f"ts lies {ahead_s} s after Kafka received the event; at most {limits.max_future_ms // 1000} s"
+            dead_letters.append(_dead(record, DeadReason.FUTURE, detail, "ts"))
+        else:
+            events.append(ReceivedEvent(event, record.offset, record.timestamp))
+    return Intake(events, dead_letters)
+
+
+def _unreadable(record: SourceRecord, limits: IntakeLimits) -> DeadLetter:
+    if record.value is None:
+        return _dead(record, DeadReason.NULL_VALUE, "an event needs a value; to erase a user send a forget event")
+    detail = f"the event has {len(record.value)} bytes; at most {limits.max_event_bytes}"
+    return _dead(record, DeadReason.TOO_LARGE, detail)
+
+
+def _dead(record: SourceRecord, reason: DeadReason, detail: str, field: str = "") -> DeadLetter:
+    return DeadLetter(
+        reason=reason,
+        detail=detail,
+        field=field,
+        origin=Origin(record.topic, record.partition, record.offset, record.timestamp),
+        key=None if record.key is None else record.key[:256].decode(errors="replace"),
+        payload=excerpt(record.value),
+        payload_bytes=len(record.value or b""),
+    )

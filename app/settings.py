@@ -1,0 +1,126 @@
+"""All settings, read once at the entry point and passed down whole.
+
+Each comes from an environment variable `RIVERRUN_<SECTION>__<NAME>`, for example
+`RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=broker:9092`. An unknown or contradictory one stops the start with its name.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+PREFIX = "RIVERRUN_"
+DELIMITER = "__"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is; without an address riverrun finds or starts one (app.kafka.resolver)."""
+
+    bootstrap_servers: str | None = Field(None, description="host:port[,host:port]; empty: find or start one")
+    image: str = Field("apache/kafka:4.1.0", description="image for testcontainers where a Docker engine answers")
+    version: str = Field("4.1.0", description="Apache Kafka version of a local broker")
+    session_timeout_ms: int = Field(10_000, ge=1_000, description="a worker silent this long is replaced")
+    heartbeat_interval_ms: int = Field(2_000, ge=100, description="at most a third of the session timeout")
+    request_timeout_ms: int = Field(4_000, ge=500, description="must stay under 0.4 of the session timeout")
+
+    @model_validator(mode="after")
+    def _fence_fits(self) -> "KafkaSettings":
+        # The batch path's lease: a produce request must not outlive the right to write (docs/operations.md).
+        if self.request_timeout_ms > 0.4 * self.session_timeout_ms:
+            raise ValueError(
+                f"request_timeout_ms={self.request_timeout_ms} must be at most 0.4 of "
+                f"session_timeout_ms={self.session_timeout_ms}"
+            )
+        if self.heartbeat_interval_ms > self.session_timeout_ms / 3:
+            raise ValueError(
+                f"heartbeat_interval_ms={self.heartbeat_interval_ms} must be at most a third of "
+                f"session_timeout_ms={self.session_timeout_ms}"
+            )
+        return self
+
+
+class AgentsSettings(_Section):
+    """The stream agents: events -> interests -> score requests."""
+
+    metrics_port: int = Field(9101, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
+    state_dir: Path = Field(Path(".riverrun/agents"), description="RocksDB tables; one folder per worker")
+    standby_replicas: int = Field(0, ge=0, description="warm copies of every table partition on other workers")
+    fetch_max_bytes: int = Field(524_288, ge=16_384, description="most bytes of one partition in one batch")
+    fetch_max_wait_ms: int = Field(100, ge=1, description="how long an idle fetch waits at the broker")
+    max_event_bytes: int = Field(65_536, ge=256, description="a larger event is a dead letter")
+    max_future_s: int = Field(86_400, ge=0, description="an event further in the future is a dead letter")
+    max_interactions: int = Field(50, ge=1, description="newest interactions kept per user, for the model")
+    max_items: int = Field(1_000, ge=1, description="own items kept per user: what was seen and bought")
+    max_queries: int = Field(10, ge=0, description="newest search queries kept per user")
+    max_age_days: int = Field(730, ge=1, description="interactions older than this, seen from the newest, fade")
+    block_cache_mb: int = Field(32, ge=1, description="RocksDB block cache, per table partition")
+    write_buffer_mb: int = Field(8, ge=1, description="RocksDB write buffer, three per table partition")
+
+
+class ScoringSettings(_Section):
+    """The model server: score requests -> recommendations."""
+
+    metrics_port: int = Field(9102, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
+    models_dir: Path = Field(Path(".riverrun/models"), description="model versions; the newest is served")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    max_batch_users: int = Field(512, ge=1, description="most users scored in one batch")
+    fetch_max_wait_ms: int = Field(100, ge=1, description="how long an idle fetch waits at the broker")
+    popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
+    threads: int = Field(0, ge=0, description="torch threads; 0 leaves it to torch")
+
+
+class Settings(BaseSettings):
+    """Every setting of riverrun, checked."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True)
+
+    cache_dir: Path = Field(
+        Path(os.path.expanduser("~/.cache/riverrun")), description="downloads: Kafka, data sets, encoder"
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    agents: AgentsSettings = AgentsSettings()
+    scoring: ScoringSettings = ScoringSettings()
+
+
+def known_variables() -> dict[str, str]:
+    """Every environment variable that riverrun reads, with its description."""
+    variables: dict[str, str] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for key, inner in section.model_fields.items():
+                variables[f"{PREFIX}{name}{DELIMITER}{key}".upper()] = inner.description or ""
+        else:
+            variables[f"{PREFIX}{name}".upper()] = field.description or ""
+    return variables
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a `RIVERRUN_` variable is unknown, or a value is wrong; names the variable.
+    """
+    present = os.environ if environment is None else environment
+    known = known_variables()
+    for variable in present:
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            close = difflib.get_close_matches(variable.upper(), known, n=1)
+            hint = f"Did you mean {close[0]}?" if close else "`riverrun settings` lists what there is."
+            raise SettingsError(f"Unknown setting {variable}.", hint=hint)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = (PREFIX + DELIMITER.join(str(part) for part in first["loc"])).upper()
+        got = "" if isinstance(first["input"], dict | BaseModel) else f" (got {first['input']!r})"
+        raise SettingsError(f"Wrong setting {variable}: {first['msg']}{got}.", hint=known.get(variable, "")) from error

@@ -1,0 +1,204 @@
+"""The fold: bounded, ordered by event time, and indifferent to replays and to how the log is cut into batches."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.contracts.events import (
+    Click,
+    Event,
+    Forget,
+    HandOver,
+    Identify,
+    Impression,
+    Inherit,
+    Purchase,
+    Rate,
+    Search,
+    View,
+)
+from app.errors import StateError
+from app.interests.fold import Bounds, Folded, fold, group_by_user
+from app.interests.intake import ReceivedEvent
+from app.interests.state import Interaction, Kind, UserState, decode_state, encode_state, known_items
+from tests.support.events import NOON_MS, received
+
+BOUNDS = Bounds(max_interactions=5, max_items=4, max_queries=2, max_age_ms=1_000_000)
+
+
+def view(item: str, *, user: str = "ann", at: int = 0, event_id: str = "") -> View:
+    return View(event_id=event_id or f"{user}-{item}-{at}", user_id=user, ts_ms=NOON_MS + at, item_id=item)
+
+
+def folded(states: dict[str, UserState], events: Iterable[ReceivedEvent], bounds: Bounds = BOUNDS) -> Folded:
+    return fold(states, group_by_user(events), bounds, is_home=lambda _user: True)
+
+
+def state_after(*events: Event, bounds: Bounds = BOUNDS) -> UserState:
+    state = folded({}, received(*events), bounds).states["ann"]
+    assert state is not None
+    return state
+
+
+def test_a_state_holds_what_happened_in_event_time_and_its_newest_cause() -> None:
+    state = state_after(
+        view("b", at=2), view("a", at=1), Rate(event_id="r", user_id="ann", ts_ms=NOON_MS + 3, item_id="c", rating=4)
+    )
+    assert [(own.item_id, own.kind) for own in state.interactions] == [
+        ("a", Kind.VIEW),
+        ("b", Kind.VIEW),
+        ("c", Kind.RATE),
+    ]
+    assert state.interactions[-1].strength == 4
+    assert (state.state_version, state.cause.event_id, state.cause.event_type) == (2, "r", "rate")
+
+
+def test_a_late_event_is_counted_and_takes_its_place_but_is_still_the_cause() -> None:
+    result = folded({}, received(view("b", at=9), view("a", at=1)))
+    state = result.states["ann"]
+    assert state is not None
+    assert result.late == 1
+    assert state.cause.event_id == "ann-a-1"
+    assert [own.item_id for own in state.interactions] == ["a", "b"]
+
+
+def test_an_event_sent_twice_changes_nothing_the_second_time() -> None:
+    result = folded({}, received(view("a", event_id="same"), view("a", event_id="same")))
+    assert (result.applied, result.duplicates) == (1, 1)
+    state = result.states["ann"]
+    assert state is not None
+    assert len(state.interactions) == 1
+    assert state.state_version == 0
+
+
+def test_a_replay_changes_nothing_and_still_returns_its_user() -> None:
+    events = received(view("a"), view("b"))
+    first = folded({}, events).states["ann"]
+    assert first is not None
+    again = folded({"ann": first}, events)
+    assert again.states == {"ann": first}
+    assert (again.applied, again.replayed) == (0, 2)
+
+
+def test_what_leaves_the_newest_interactions_is_still_known() -> None:
+    state = state_after(*(view(f"i{n}", at=n) for n in range(8)))
+    assert [own.item_id for own in state.interactions] == ["i3", "i4", "i5", "i6", "i7"]
+    assert list(state.older) == ["i0", "i1", "i2"]
+    assert known_items(state) == {f"i{n}" for n in range(8)}
+
+
+def test_older_items_are_bounded_and_the_first_to_leave_goes_first() -> None:
+    state = state_after(*(view(f"i{n}", at=n) for n in range(20)))
+    assert list(state.older) == ["i11", "i12", "i13", "i14"]
+
+
+def test_interactions_past_the_age_bound_fade() -> None:
+    state = state_after(view("old", at=0), view("new", at=2_000_000))
+    assert known_items(state) == {"new"}
+
+
+def test_a_bound_of_no_queries_keeps_none() -> None:
+    search = Search(event_id="q", user_id="ann", ts_ms=NOON_MS, query="tea")
+    assert state_after(search, bounds=Bounds(max_queries=0)).queries == []
+    assert [query.text for query in state_after(search).queries] == ["tea"]
+
+
+def test_an_impression_alone_touches_nobody() -> None:
+    shown = Impression(event_id="i", user_id="ann", ts_ms=NOON_MS, item_id="a")
+    result = folded({}, received(shown))
+    assert result.states == {}
+    assert result.ignored == 1
+
+
+def test_a_user_on_the_wrong_partition_is_sent_home() -> None:
+    events = received(view("a"), view("b"))
+    result = fold({}, group_by_user(events), BOUNDS, is_home=lambda user: user != "ann")
+    assert result.states == {}
+    assert result.follow_ups == [each.event for each in events]
+    assert result.rerouted == 2
+
+
+def test_forget_erases_and_what_comes_after_starts_afresh() -> None:
+    before = state_after(view("a"))
+    forget = Forget(event_id="f", user_id="ann", ts_ms=NOON_MS)
+    assert folded({"ann": before}, received(forget, first_offset=5)).states == {"ann": None}
+    state = folded({"ann": before}, received(forget, view("b"), first_offset=5)).states["ann"]
+    assert state is not None
+    assert known_items(state) == {"b"}
+
+
+def test_a_login_carries_the_anonymous_interests_over_and_forget_reaches_them() -> None:
+    anonymous = folded({}, received(view("a", user="anon", at=1))).states["anon"]
+    assert anonymous is not None
+    login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS + 5, anonymous_id="anon")
+    ann = folded({}, received(view("b", at=2), login))
+    (hand_over,) = ann.follow_ups
+    assert isinstance(hand_over, HandOver)
+    (inherit,) = folded({"anon": anonymous}, received(hand_over, first_offset=9)).follow_ups
+    assert isinstance(inherit, Inherit)
+    state = ann.states["ann"]
+    assert state is not None
+    twice = received(inherit, inherit, first_offset=9)
+    merged = folded({"ann": state}, twice).states["ann"]
+    assert merged is not None
+    assert [own.item_id for own in merged.interactions] == ["a", "b"]
+    forget = folded({"ann": merged}, received(Forget(event_id="f", user_id="ann", ts_ms=NOON_MS), first_offset=20))
+    assert [(event.user_id, type(event)) for event in forget.follow_ups] == [("anon", Forget)]
+
+
+def test_a_state_survives_its_bytes_and_another_schema_version_is_refused() -> None:
+    state = state_after(
+        *(view(f"i{n}", at=n) for n in range(8)), Search(event_id="q", user_id="ann", ts_ms=1, query="q")
+    )
+    assert decode_state(encode_state(state)) == state
+    with pytest.raises(StateError, match="schema version 9"):
+        decode_state(b"\x09" + encode_state(state)[1:])
+    with pytest.raises(StateError, match="cannot be read"):
+        decode_state(encode_state(state)[:-3])
+
+
+EVENTS = st.lists(
+    st.builds(
+        lambda kind, user, item, at, name: kind(event_id=name, user_id=user, ts_ms=NOON_MS + at, item_id=item),
+        st.sampled_from([View, Click, Purchase, Impression]),
+        st.sampled_from(["ann", "bob"]),
+        st.sampled_from("abcdefgh"),
+        st.integers(0, 3_000),
+        st.uuids().map(str),
+    )
+    | st.builds(
+        lambda user, name: Forget(event_id=name, user_id=user, ts_ms=NOON_MS),
+        st.sampled_from(["ann", "bob"]),
+        st.uuids().map(str),
+    ),
+    max_size=40,
+)
+
+
+@given(EVENTS, st.data())
+def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: list[Event], data: st.DataObject) -> None:
+    log = received(*events)
+    golden = {user: state for user, state in folded({}, log).states.items() if state is not None}
+    states: dict[str, UserState] = {}
+    start = 0
+    while start < len(log):
+        end = data.draw(st.integers(start + 1, len(log)))
+        # A crash after the write and before the commit: the same batch comes again. States are never behind it.
+        for _attempt in range(data.draw(st.integers(1, 2))):
+            for user, state in folded(states, log[start:end]).states.items():
+                if state is None:
+                    states.pop(user, None)
+                else:
+                    assert len(state.interactions) <= BOUNDS.max_interactions
+                    assert len(state.older) <= BOUNDS.max_items
+                    states[user] = state
+        start = end
+    assert {user: _content(state) for user, state in states.items()} == {
+        user: _content(state) for user, state in golden.items()
+    }
+
+
+def _content(state: UserState) -> tuple[int, str, list[Interaction]]:
+    return state.state_version, state.cause.event_id, state.interactions

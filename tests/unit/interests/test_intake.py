@@ -1,0 +1,80 @@
+"""Good events pass, bad ones become dead letters that say what is wrong."""
+
+import base64
+import json
+
+import pytest
+
+from app.contracts.dead_letters import DeadReason, decode_dead_letter, encode_dead_letter
+from app.contracts.events import View
+from app.interests.intake import Intake, IntakeLimits, take_in
+from tests.support.events import NOON_MS, Record, record
+
+LIMITS = IntakeLimits(max_event_bytes=1_000, max_future_ms=60_000)
+
+
+def view(**changes: object) -> dict[str, object]:
+    return {"event_id": "e1", "type": "view", "user_id": "ann", "ts": NOON_MS, "item_id": "tea"} | changes
+
+
+def taken(value: bytes | None, key: bytes | None = b"ann") -> Intake:
+    return take_in([Record(value, key, offset=7)], LIMITS)
+
+
+def without(name: str) -> bytes:
+    event = view()
+    del event[name]
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "field", "words"),
+    [
+        (b"{not json", DeadReason.INVALID, "", "malformed"),
+        (b"\xff\xfe{}", DeadReason.INVALID, "", "malformed"),
+        (b"", DeadReason.INVALID, "", "malformed"),
+        (b"[" * 900, DeadReason.INVALID, "", ""),
+        (b"[1, 2]", DeadReason.INVALID, "", "object"),
+        (without("item_id"), DeadReason.INVALID, "item_id", "missing"),
+        (without("user_id"), DeadReason.INVALID, "user_id", "missing"),
+        (without("type"), DeadReason.INVALID, "type", "missing"),
+        (json.dumps(view(type="teleport")).encode(), DeadReason.INVALID, "type", "teleport"),
+        (json.dumps(view(ts="yesterday")).encode(), DeadReason.INVALID, "ts", "int"),
+        (json.dumps(view(ts=-1)).encode(), DeadReason.INVALID, "ts", ">= 0"),
+        (json.dumps(view(item_id="")).encode(), DeadReason.INVALID, "item_id", "length"),
+        (json.dumps(view(type="rate", rating="five")).encode(), DeadReason.INVALID, "rating", "float"),
+        (json.dumps(view(user_id="bob")).encode(), DeadReason.KEY_MISMATCH, "user_id", "key"),
+        (json.dumps(view(ts=NOON_MS + 61_000)).encode(), DeadReason.FUTURE, "ts", "61 s after"),
+        (json.dumps(view(session_id="s" * 2_000)).encode(), DeadReason.TOO_LARGE, "", "at most 1000"),
+        (None, DeadReason.NULL_VALUE, "", "forget"),
+    ],
+)
+def test_a_bad_record_becomes_a_dead_letter_that_names_the_trouble(
+    value: bytes | None, reason: DeadReason, field: str, words: str
+) -> None:
+    intake = taken(value)
+    assert intake.events == []
+    (letter,) = intake.dead_letters
+    assert (letter.reason, letter.field) == (reason, field)
+    assert words in letter.detail
+    assert (letter.origin.topic, letter.origin.partition, letter.origin.offset) == ("events", 0, 7)
+    assert letter.payload_bytes == len(value or b"")
+    assert base64.b64decode(letter.payload) == (value or b"")[:4096]
+    assert decode_dead_letter(encode_dead_letter(letter)) == letter
+
+
+def test_a_null_key_and_unknown_fields_and_old_times_are_tolerated() -> None:
+    value = json.dumps(view(ts=1, colour="blue", item_id="never heard of")).encode()
+    intake = taken(value, key=None)
+    assert intake.dead_letters == []
+    assert intake.events[0].event.ts_ms == 1
+    assert intake.events[0].offset == 7
+
+
+def test_good_events_around_a_bad_one_keep_their_order() -> None:
+    events = [View(event_id=f"e{n}", user_id="ann", ts_ms=NOON_MS, item_id=f"i{n}") for n in range(4)]
+    records = [record(event, offset) for offset, event in enumerate(events)]
+    records.insert(2, Record(b"junk", b"ann", 99))
+    intake = take_in(records, LIMITS)
+    assert [received.event for received in intake.events] == events
+    assert len(intake.dead_letters) == 1
