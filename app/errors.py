@@ -8,7 +8,8 @@
     │   └── TopicMismatch
     ├── StateError           RocksDB tables and their changelogs
     ├── DataError            a data set cannot be fetched or read
-    └── ModelVersionError    a model version is missing, truncated, tampered with or does not fit
+    ├── ModelVersionError    a model version is missing, truncated, tampered with or does not fit
+    └── ProcessFailed        a process that riverrun started has ended or never became ready
 
 Bad events are no errors: they are values that become dead letters (app.contracts.dead_letters).
 The command line prints such an error as one line and exits with its code; anything else is a bug.
@@ -74,3 +75,9 @@ class ModelVersionError(RiverrunError):
     """A model version is missing, truncated, tampered with or does not fit."""
 
     exit_code = 6
+
+
+class ProcessFailed(RiverrunError):
+    """A process that riverrun started has ended or never became ready."""
+
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""Kafka: the topics, and a broker for whoever has none."""

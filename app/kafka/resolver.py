@@ -1,0 +1,77 @@
+"""Which Kafka this run uses: the configured one, one in Docker, or a local one.
+
+Knows nothing of topics. `Backends` exists so that tests can say what answers and what does not.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from app.errors import KafkaUnreachable
+from app.kafka.docker import DockerUnusable, docker_kafka
+from app.kafka.install import Progress
+from app.kafka.local import LocalKafka, local_kafka
+from app.kafka.probe import Probe, probe
+from app.settings import Settings
+
+CONFIGURED_TIMEOUT_S = 5.0
+VARIABLE = "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS"
+
+Kind = Literal["configured", "docker", "local"]
+
+
+@dataclass(frozen=True)
+class ResolvedKafka:
+    """A Kafka that answers, which kind it is, and in one sentence why it was taken."""
+
+    bootstrap_servers: str
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True)
+class Backends:
+    """The three ways to a Kafka; `docker` raises DockerUnusable where there is none."""
+
+    probe: Probe = probe
+    docker: Callable[[str, Progress], AbstractContextManager[str]] = docker_kafka
+    local: Callable[[Settings, Progress], AbstractContextManager[LocalKafka]] = local_kafka
+
+
+@contextmanager
+def resolve_kafka(
+    settings: Settings, on_progress: Progress, backends: Backends | None = None
+) -> Iterator[ResolvedKafka]:
+    """Find or start a Kafka for the length of the block; one that was started ends with it.
+
+    Raises:
+        KafkaUnreachable: an address is configured, and nothing there answers within 5 s.
+        KafkaStartFailed: none is configured, Docker has none, and the local one does not start.
+    """
+    ways = backends or Backends()
+    configured = settings.kafka.bootstrap_servers
+    if configured:
+        yield _configured(configured, ways.probe)
+        return
+    with ExitStack() as running:
+        try:
+            address = running.enter_context(ways.docker(settings.kafka.image, on_progress))
+        except DockerUnusable as error:
+            kafka = running.enter_context(ways.local(settings, on_progress))
+            why = f"local Apache Kafka {kafka.version} on {kafka.java}: {error.what}"
+            found = ResolvedKafka(kafka.bootstrap_servers, "local", why)
+        else:
+            why = f"{settings.kafka.image} in Docker: no {VARIABLE}, and a Docker engine answers"
+            found = ResolvedKafka(address, "docker", why)
+        yield found
+
+
+def _configured(address: str, ask: Probe) -> ResolvedKafka:
+    answer = ask(address, CONFIGURED_TIMEOUT_S)
+    if not answer.ok:
+        raise KafkaUnreachable(
+            f"No Kafka answers at {address} ({VARIABLE}): {answer.why}.",
+            hint="Start it or mend the address; without one riverrun finds or starts a Kafka itself.",
+        )
+    return ResolvedKafka(address, "configured", f"Kafka at {address}: {VARIABLE} says so")

@@ -1,0 +1,3 @@
+"""What every ring of the tests shares."""
+
+pytest_plugins = ["tests.support.kafka"]

@@ -1,0 +1,1 @@
+"""Kafka without a Kafka: files, messages, decisions."""

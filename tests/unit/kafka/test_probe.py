@@ -1,0 +1,79 @@
+"""Whether somebody answers, against sockets of this machine."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from app.kafka.probe import CORRELATION_ID, probe
+
+
+@contextmanager
+def server(reply: bytes | None) -> Iterator[str]:
+    """An address where one caller gets this reply; None: is never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                if reply is None:
+                    done.wait(10)
+                else:
+                    connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        done.set()
+        thread.join()
+
+
+def metadata(correlation_id: int, brokers: int) -> bytes:
+    body = struct.pack(">iiii", correlation_id, brokers, 0, 0)
+    return struct.pack(">i", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (metadata(CORRELATION_ID, 1), ""),
+        (metadata(CORRELATION_ID, 0), "answers, but has no broker that is up"),
+        (metadata(7, 1), "something answers that is not Kafka"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "something answers that is not Kafka"),
+        (b"\0\0", "hung up without an answer"),
+        (None, "no answer within 0.3 s"),
+    ],
+)
+def test_what_answers_is_told(reply: bytes | None, why: str) -> None:
+    with server(reply) as address:
+        answer = probe(address, 0.3)
+    assert answer.ok == (not why)
+    assert why in answer.why
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("127.0.0.1:1", "connection refused"),
+        ("no-such-host.invalid:9092", "unknown host name"),
+        ("localhost:http", "is not host:port"),
+        ("localhost:99999", "65535"),
+    ],
+)
+def test_an_address_where_nobody_is_is_told_at_once(address: str, why: str) -> None:
+    started = time.monotonic()
+    answer = probe(address, 5.0)
+    assert why in answer.why
+    assert address in answer.why
+    assert time.monotonic() - started < 8
+
+
+def test_one_broker_of_several_is_enough() -> None:
+    with server(metadata(CORRELATION_ID, 3)) as address:
+        assert probe(f"127.0.0.1:1,{address}", 1.0).ok
