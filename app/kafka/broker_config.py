@@ -3,6 +3,7 @@
 import base64
 import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,27 @@ appender.file.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
 rootLogger.level = info
 rootLogger.appenderRef.file.ref = file
 """
+
+SHARED_SETTINGS: Mapping[str, str | int] = {
+    "auto.create.topics.enable": "false",
+    # One node.
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # A few groups: 50 partitions each (the default) take seconds to make.
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.num.partitions": 4,
+    "share.coordinator.state.topic.num.partitions": 4,
+    # Groups start and change at once; tests replace a dead member fast.
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1_000,
+    # A broker that was killed may register again only after this (the default makes it wait 9 s).
+    "broker.session.timeout.ms": 3_000,
+    "broker.heartbeat.interval.ms": 500,
+}
+"""What a Kafka of one node is told wherever it runs, here or in a container."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +71,7 @@ def server_properties(log_dir: Path, ports: Ports) -> str:
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": log_dir,
-        "auto.create.topics.enable": "false",
-        # One node.
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        # A few groups: 50 partitions each (the default) take seconds to make.
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.num.partitions": 4,
-        # Groups start and change at once; tests replace a dead member fast.
-        "group.initial.rebalance.delay.ms": 0,
-        "group.min.session.timeout.ms": 1_000,
-        # A broker that was killed may register again only after this (the default makes it wait 9 s).
-        "broker.session.timeout.ms": 3_000,
-        "broker.heartbeat.interval.ms": 500,
+        **SHARED_SETTINGS,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 

@@ -1,166 +1,201 @@
 """Kafka in a container, through testcontainers, where a Docker engine answers.
 
-testcontainers' own Kafka container knows Confluent's images only; `apache/kafka` is started here the same way.
-Its reaper (Ryuk) removes the container when this process ends, also when that is killed.
+Everything here takes bounded time: an engine that hangs, a registry that does not answer and an image that does not
+start all end in DockerUnusable, and a local Kafka is tried next.
 """
 
 import os
+import queue
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from app.errors import KafkaError
 from app.kafka.install import Progress
-from app.kafka.probe import probe
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 ENGINE_TIMEOUT_S = 5
-PULL_TIMEOUT_S = 180.0
-START_TIMEOUT_S = 60
-ANSWER_TIMEOUT_S = 15.0
-MIN_GROUP_SESSION_MS = 1_000
+START_TIMEOUT_S = 60.0
+REASON_CHARS = 200
 
 
 class DockerUnusable(KafkaError):
     """No Kafka in a container to be had here; the message says why, and a local Kafka is tried next."""
 
 
+@dataclass(frozen=True)
+class PullLimits:
+    """When to give up a pull: after so long without a word, and after so long in all."""
+
+    silence_s: float = 30.0
+    total_s: float = 180.0
+
+
+DEFAULT_LIMITS = PullLimits()
+
+
 @contextmanager
 def docker_kafka(image: str, on_progress: Progress) -> Iterator[str]:
     """Run the image for the length of the block; gives the address for clients.
 
+    The container ends and is removed with the block, and also with this process however that ends.
+
     Raises:
         DockerUnusable: no engine answers, the image cannot be had in time, or the container does not start.
     """
-    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - heavy, seldom needed
-
-    ensure_image(image, on_progress)
-    if not testcontainers_config.ryuk_disabled:
-        ensure_image(testcontainers_config.ryuk_image, on_progress)
-    on_progress(f"Starting {image} in Docker")
+    check_engine()
     try:
-        container = _container(image)
-    except Exception as error:
-        raise DockerUnusable(f"testcontainers does not take {image}: {_short(error)}") from error
+        from app.kafka.container import KafkaContainer  # noqa: PLC0415 - heavy, and only now needed
+
+        container = KafkaContainer(image)
+    except Exception as error:  # docker, requests and testcontainers share no base class
+        raise DockerUnusable(f"no Docker engine can be used: {_short(error)}") from error
     try:
         try:
-            container.start(timeout=START_TIMEOUT_S)
-            address: str = container.get_bootstrap_server()
-            answer = probe(address, ANSWER_TIMEOUT_S)
-        except Exception as error:
-            # docker, requests and testcontainers share no base class, and any of them only means: go local
-            raise DockerUnusable(f"{image} does not start in Docker: {_short(error)}") from error
-        if not answer.ok:
-            raise DockerUnusable(f"{image} started in Docker, but {answer.why}")
-        yield address
+            ensure_image(container.get_docker_client().client, container.image, on_progress)
+            on_progress(f"Starting {container.image} in Docker")
+            container.start()
+            container.wait_until_ready(START_TIMEOUT_S)
+        except DockerUnusable:
+            raise
+        except Exception as error:  # as above; any of them only means: go local
+            raise DockerUnusable(f"{container.image} does not start in Docker: {_short(error)}") from error
+        yield container.address
     finally:
-        _remove(container, on_progress)
-
-
-def ensure_image(image: str, on_progress: Progress) -> None:
-    """Check that an engine answers and has the image, pulled in bounded time if need be.
-
-    Raises:
-        DockerUnusable: otherwise.
-    """
-    from docker.errors import DockerException, ImageNotFound  # type: ignore[import-untyped] # noqa: PLC0415 - no types; heavy
-
-    client = _engine()
-    try:
-        client.ping()
         try:
-            client.images.get(image)
-        except ImageNotFound:
-            _pull(client, image, on_progress)
-    except (DockerException, OSError) as error:  # requests' errors are OSErrors
-        raise DockerUnusable(f"Docker has no image {image}: {_short(error)}") from error
-    finally:
-        client.close()
+            container.stop()
+        except Exception as error:  # the work is done, whatever becomes of the container
+            on_progress(f"Docker may still have a container; docker rm -f {container.name} ({_short(error)})")
 
 
-def _engine() -> Any:
-    """A client of the engine that testcontainers will use.
+def check_engine() -> None:
+    """Ask the engine that testcontainers will use whether it is there.
 
     Raises:
-        DockerUnusable: it does not answer.
+        DockerUnusable: it is not, or does not answer within 5 s.
     """
-    import docker  # type: ignore[import-untyped] # noqa: PLC0415 - ships no types; heavy, and seldom needed
-    from docker.errors import DockerException  # noqa: PLC0415 - same
     from testcontainers.core.docker_client import get_docker_host  # noqa: PLC0415 - heavy, seldom needed
 
     host = get_docker_host() or DEFAULT_HOST
     path = host.removeprefix("unix://")
     if path != host:
-        # docker-py leaves its socket open where nobody answers, so that is found out before.
-        with socket.socket(socket.AF_UNIX) as engine:
-            engine.settimeout(ENGINE_TIMEOUT_S)
-            if engine.connect_ex(path) != 0:
-                raise DockerUnusable("no Docker engine answers")
+        _ping_socket(path)
+    else:
+        _ping(host)
+
+
+def _ping_socket(path: str) -> None:
+    """Without docker-py, which leaves its socket open where nobody answers."""
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.settimeout(ENGINE_TIMEOUT_S)
+        try:
+            engine.connect(path)
+        except OSError as error:
+            why = "no Docker engine answers"
+            if isinstance(error, PermissionError):
+                why = f"this user may not use the Docker engine at {path}"
+            raise DockerUnusable(why) from error
+        try:
+            engine.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            answer = engine.recv(64)
+        except OSError as error:
+            raise DockerUnusable(f"the Docker engine at {path} does not answer within {ENGINE_TIMEOUT_S} s") from error
+    status = answer.split(b"\r\n")[0].decode(errors="replace")
+    if " 200" not in status:
+        raise DockerUnusable(f"the Docker engine at {path} is not well: {status or 'it hung up'}")
+
+
+def _ping(host: str) -> None:
+    """An engine on another machine."""
+    import docker  # type: ignore[import-untyped] # noqa: PLC0415 - ships no types; heavy, and seldom needed
+    from docker.errors import DockerException  # type: ignore[import-untyped] # noqa: PLC0415 - same
+
     try:
-        return docker.from_env(
+        client = docker.from_env(
             environment={**os.environ, "DOCKER_HOST": host},  # docker's own variables: TLS, certificates
             timeout=ENGINE_TIMEOUT_S,
             use_ssh_client=host.startswith("ssh://"),
         )
-    except (DockerException, OSError) as error:
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except (DockerException, OSError) as error:  # requests' errors are OSErrors
         raise DockerUnusable(f"no Docker engine answers at {host}") from error
 
 
-def _pull(client: Any, image: str, on_progress: Progress) -> None:
-    """Pull in bounded time: each read by the client's time-out, all of it by the deadline."""
-    from docker.utils import parse_repository_tag  # type: ignore[import-untyped] # noqa: PLC0415 - same
+def ensure_image(client: Any, image: str, on_progress: Progress, limits: PullLimits = DEFAULT_LIMITS) -> None:
+    """Check that the engine has the image, pulled in bounded time if need be.
 
-    repository, tag = parse_repository_tag(image)
-    deadline = time.monotonic() + PULL_TIMEOUT_S
+    Raises:
+        DockerUnusable: otherwise.
+    """
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - as above
+
+    try:
+        try:
+            client.images.get(image)
+        except ImageNotFound:
+            _pull(client, image, on_progress, limits)
+    except (DockerException, OSError) as error:
+        raise DockerUnusable(f"Docker has no image {image}: {_short(error)}") from error
+
+
+def _pull(client: Any, image: str, on_progress: Progress, limits: PullLimits) -> None:
+    """Pull until the limits; the engine itself may well go on after them."""
     on_progress(f"Docker pulls {image}")
-    client.api.timeout = 30
-    for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+    deadline, next_report = time.monotonic() + limits.total_s, time.monotonic() + 1
+    loaded: dict[str, int] = {}
+    for line in _pull_lines(client, image, deadline, limits):
         if "error" in line:
             raise DockerUnusable(f"Docker cannot pull {image}: {line['error']}")
-        if time.monotonic() > deadline:
-            raise DockerUnusable(f"Docker did not pull {image} within {PULL_TIMEOUT_S:.0f} s")
+        if line.get("status") == "Downloading":
+            loaded[line.get("id", "")] = line.get("progressDetail", {}).get("current", 0)
+            if time.monotonic() > next_report:
+                next_report = time.monotonic() + 1
+                on_progress(f"Docker pulls {image}: {sum(loaded.values()) / 1e6:.0f} MB")
 
 
-def _container(image: str) -> Any:
-    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415
+def _pull_lines(client: Any, image: str, deadline: float, limits: PullLimits) -> Iterator[dict[str, Any]]:
+    """What the engine tells of a pull. docker-py reads that without any time limit, so a thread of its own does.
 
-    class ApacheKafkaContainer(KafkaContainer):
-        """The image of the Apache project, whose start script and version numbers differ from Confluent's."""
-
-        def _verify_min_kraft_version(self) -> None:
-            """Every apache/kafka image runs KRaft."""
-
-        def tc_start(self) -> None:
-            """Hand the container its mapped address, which exists only now; it waits for this file."""
-            script = (
-                "#!/bin/sh\n"
-                f"export KAFKA_ADVERTISED_LISTENERS={self.listener_name}://{self.get_bootstrap_server()},"
-                "BROKER://localhost:9092\n"
-                "exec /etc/kafka/docker/run\n"
-            )
-            self.create_file(script.encode(), KafkaContainer.TC_START_SCRIPT)
-
-    kind = KafkaContainer if "cp-kafka" in image else ApacheKafkaContainer
-    container = kind(image).with_kraft()
-    for name, value in {
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": str(MIN_GROUP_SESSION_MS),
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-        "KAFKA_HEAP_OPTS": "-Xmx512m",
-    }.items():
-        container.with_env(name, value)
-    return container
+    Raises:
+        DockerUnusable: the deadline (monotonic seconds) or the time without a word has passed.
+    """
+    told: queue.Queue[dict[str, Any] | Exception | None] = queue.Queue()
+    threading.Thread(target=_read_pull, args=(client, image, told), name="docker-pull", daemon=True).start()
+    while True:
+        try:
+            line = told.get(timeout=max(0.0, min(limits.silence_s, deadline - time.monotonic())))
+        except queue.Empty:
+            late = time.monotonic() >= deadline
+            why = f"not done within {limits.total_s:g} s" if late else f"no word for {limits.silence_s:g} s"
+            raise DockerUnusable(f"Docker cannot pull {image}: {why}") from None
+        if isinstance(line, Exception):
+            raise line
+        if line is None:
+            return
+        yield line
 
 
-def _remove(container: Any, on_progress: Progress) -> None:
+def _read_pull(client: Any, image: str, told: "queue.Queue[dict[str, Any] | Exception | None]") -> None:
+    """Hand on every line of the pull's answer, then None; or the exception that ended it."""
+    from docker.utils import parse_repository_tag  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+
     try:
-        container.stop()
-    except Exception as error:  # the work is done, and the reaper removes the container anyway
-        on_progress(f"Docker did not remove the Kafka container: {_short(error)}")
+        repository, tag = parse_repository_tag(image)
+        for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+            told.put(line)
+    except Exception as error:  # whatever it is, the waiting thread raises it
+        told.put(error)
+    else:
+        told.put(None)
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    text = getattr(error, "explanation", None) or str(error)  # the engine's own words, where docker-py has them
+    return " ".join(str(text).split())[:REASON_CHARS].rstrip(".") or type(error).__name__

@@ -57,7 +57,7 @@ def test_the_other_messages_fit_their_schemas() -> None:
     validate("catalog", json.loads(encode_catalog_item(item)))
     letter = DeadLetter(reason=DeadReason.FUTURE, detail="d", origin=Origin("events", 0, 1, NOON_MS))
     validate("deadLetters", json.loads(encode_dead_letter(letter)))
-    lists = {"home": (RecommendedItem("i", 0.5, "model", "Popular this week"),)}
+    lists: dict[str, tuple[RecommendedItem, ...]] = {"home": (RecommendedItem("i", 0.5, "model", "Popular right now"),)}
     recommendations = Recommendations(
         user_id="u",
         recommendation_id="r",

@@ -1,0 +1,43 @@
+"""`riverrun bench`: measurements, each beside its floor in the same run."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.settings import load_settings
+
+app = typer.Typer(help="Measure riverrun beside a floor or a peer in the same run.", no_args_is_help=True)
+
+
+@app.callback()
+def _bench() -> None:
+    """Measure riverrun beside a floor or a peer in the same run."""
+
+
+@app.command()
+def freshness(
+    rates: Annotated[str, typer.Option(help="Events per second, comma-separated.")] = "10,100,1000",
+    seconds: Annotated[float, typer.Option(min=1, help="How long each rate is held.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, as last line.")] = False,
+) -> None:
+    """From sending an event to holding its list, beside a bare echo over as many Kafka hops."""
+    from app.bench.freshness import measure_freshness  # noqa: PLC0415  # --help stays fast
+
+    console = Console(stderr=True, highlight=False)
+    try:
+        wanted = [float(rate) for rate in rates.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{rates!r} is no list of numbers", param_hint="--rates") from None
+    if min(wanted) <= 0:
+        raise typer.BadParameter("a rate must be above 0", param_hint="--rates")
+    result = measure_freshness(load_settings(), wanted, seconds, lambda line: console.print(f"[dim]·[/dim] {line}"))
+    table = Table("events/s", "p50 ms", "p95 ms", "p99 ms", "echo p50 ms", "echo p99 ms", "p50 / echo")
+    for rate in result.rates:
+        figures = (rate.p50_ms, rate.p95_ms, rate.p99_ms, rate.floor_p50_ms, rate.floor_p99_ms, rate.ratio_p50)
+        table.add_row(f"{rate.events_per_s:g}", *(str(figure) for figure in figures))
+    console.print(table)
+    if as_json:
+        typer.echo(json.dumps(result.as_json()))

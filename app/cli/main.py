@@ -1,0 +1,83 @@
+"""`riverrun`: one command for everything.
+
+The processes bring their own commands (entry points `riverrun.commands`): nothing here imports Faust or torch.
+"""
+
+import logging
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from app.cli import bench, contracts, demo, replay, settings, topics
+from app.errors import RiverrunError
+
+_PANELS: Final = {
+    "agents": "Run",
+    "score": "Run",
+    "train": "Learn",
+    "evaluate": "Learn",
+}
+
+
+def build() -> typer.Typer:
+    """The command line with every command that is installed."""
+    cli = typer.Typer(
+        name="riverrun",
+        help="From a click in Kafka to a fresh list of recommendations, in milliseconds.",
+        epilog="Start with [bold]riverrun demo[/bold]: it brings its own Kafka, data and model.",
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.callback()(_common)
+    cli.command(rich_help_panel="Try")(demo.demo)
+    cli.command(rich_help_panel="Try")(replay.replay)
+    for entry in sorted(entry_points(group="riverrun.commands"), key=lambda each: list(_PANELS).index(each.name)):
+        cli.command(entry.name, rich_help_panel=_PANELS[entry.name])(entry.load())
+    cli.add_typer(topics.app, name="topics", rich_help_panel="Operate")
+    cli.command(rich_help_panel="Operate")(settings.settings)
+    cli.command(rich_help_panel="Operate")(contracts.contracts)
+    cli.add_typer(bench.app, name="bench", rich_help_panel="Measure")
+    return cli
+
+
+def main() -> None:
+    """Run a command; an error that a person can mend is one line and its exit code."""
+    try:
+        build()()
+    except RiverrunError as error:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(f"[bold red]riverrun:[/bold red] {escape(error.what)}")
+        if error.hint:
+            console.print(f"          {escape(error.hint)}")
+        sys.exit(error.exit_code)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("riverrun"))
+        raise typer.Exit
+
+
+def _common(
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter(f"{log_level} is none of debug, info, warning, error", param_hint="--log-level")
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    if level > logging.DEBUG:
+        for client in ("kafka", "aiokafka"):  # they tell of every connection
+            logging.getLogger(client).setLevel(max(level, logging.WARNING))
+
+
+if __name__ == "__main__":
+    main()

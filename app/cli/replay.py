@@ -1,0 +1,57 @@
+"""`riverrun replay`: a data set as live traffic into any Kafka."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from app.errors import SettingsError
+from app.settings import load_settings
+
+
+def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
+    data: Annotated[
+        str, typer.Option(help="movielens-100k (fetched), or a .parquet, .csv or .tsv file")
+    ] = "movielens-100k",
+    map_: Annotated[str, typer.Option("--map", help="columns of the file, as in `riverrun train --help`")] = "",
+    catalog: Annotated[Path | None, typer.Option(help="file with the items")] = None,
+    catalog_map: Annotated[str, typer.Option(help="its columns")] = "",
+    events: Annotated[int, typer.Option(min=1, help="How many of the newest events.")] = 5_000,
+    rate: Annotated[float, typer.Option(min=0, help="Events per second; 0: as fast as they go.")] = 100.0,
+    send_catalog: Annotated[bool, typer.Option(help="Send the catalog first.")] = True,
+) -> None:
+    """Send a data set's newest events to Kafka, in time order, as live traffic.
+
+    Needs RIVERRUN_KAFKA__BOOTSTRAP_SERVERS and its topics (`riverrun topics apply`).
+    """
+    from app.contracts.events import Event  # noqa: PLC0415  # --help stays fast
+    from app.data.source import DataSource, open_dataset  # noqa: PLC0415
+    from app.kafka.topic_admin import verify_topics  # noqa: PLC0415
+    from app.kafka.topics import load_topics  # noqa: PLC0415
+    from app.replay import events_of, paced, publish_catalog, publish_events, replay_producer  # noqa: PLC0415
+
+    settings, topics = load_settings(), load_topics()
+    servers = settings.kafka.bootstrap_servers
+    if servers is None:
+        raise SettingsError("No Kafka to replay into.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS to host:port.")
+    verify_topics(servers, topics)
+    with Progress() as progress:
+        source = DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map)
+        dataset = open_dataset(source, settings.cache_dir, progress.console.print)
+        stop = len(dataset.interactions)
+        start = max(0, stop - events)
+        task = progress.add_task("Replaying", total=stop - start)
+
+        def on_stored(_event: Event, _offset: int, _sent_s: float) -> None:
+            progress.advance(task)
+
+        async def run() -> None:
+            async with replay_producer(servers) as producer:
+                if send_catalog:
+                    await publish_catalog(producer, topics.catalog.name, dataset.catalog)
+                traffic = paced(events_of(dataset, start, stop), rate)
+                await publish_events(producer, topics.events.name, traffic, lambda _event: None, on_stored)
+
+        asyncio.run(run())

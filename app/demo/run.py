@@ -1,0 +1,128 @@
+"""One run of the demo, from nothing to its report: data, model, Kafka, topics, processes, live part."""
+
+import asyncio
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from app.contracts.catalog import CatalogItem
+from app.data.movielens import NAME as MOVIELENS
+from app.data.movielens import load_movielens
+from app.demo.live import DemoLost, DemoPlan, LiveRun, Stage
+from app.demo.pipeline import Launch, Pipeline
+from app.demo.report import DemoReport
+from app.demo.training import trained_model
+from app.demo.watch import Watch
+from app.kafka.resolver import ResolvedKafka, resolve_kafka
+from app.kafka.topic_admin import apply_topics, delete_topics
+from app.kafka.topics import load_topics
+from app.replay import publish_catalog, replay_producer
+from app.settings import Settings
+
+HOLDOUT_EVENTS: Final = 10_000
+"""The demo's model has never seen this many of the newest events; so many can be replayed."""
+
+_DAY_MS: Final = 86_400_000
+
+TitledScreen = Callable[[Watch, str], AbstractContextManager[object]]
+"""Shows a watch under a headline for the length of a `with` block."""
+
+
+def run_demo(settings: Settings, plan: DemoPlan, say: Callable[[str], None], screen: TitledScreen) -> DemoReport:
+    """Run the demo.
+
+    Args:
+        settings: everything the processes need; the demo adds addresses and ports.
+        plan: how much and how fast.
+        say: told in one line what is going on.
+        screen: shows the live part.
+
+    Raises:
+        RiverrunError: something is missing or a process failed; the message says what to do.
+    """
+    started_s = time.monotonic()
+    with staged(settings, say) as stage:
+        live = LiveRun(stage, plan, say)
+        return asyncio.run(live.run(lambda watch: screen(watch, stage.headline), started_s))
+
+
+@contextmanager
+def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
+    """Everything that a live part needs, started, for the length of the block: Kafka, topics, model, processes.
+
+    Raises:
+        RiverrunError: something is missing or a process failed.
+    """
+    dataset = load_movielens(settings.cache_dir, say)
+    model_version = trained_model(MOVIELENS, HOLDOUT_EVENTS, settings, say)
+    with resolve_kafka(settings, say) as kafka, tempfile.TemporaryDirectory(prefix="riverrun-demo-") as scratch:
+        say(f"Kafka: {kafka.why}")
+        # Where Kafka is somebody's own, the demo keeps to topics of its own.
+        prefix = f"demo-{secrets.token_hex(3)}-" if kafka.kind == "configured" else ""
+        topics = load_topics().with_prefix(prefix)
+        apply_topics(kafka.bootstrap_servers, topics)
+        try:
+            asyncio.run(_send_catalog(kafka.bootstrap_servers, topics.catalog.name, dataset.catalog))
+            agents = _agents(kafka, prefix, Path(scratch))
+            model_server = _model_server(kafka, prefix, settings.scoring.models_dir, model_version)
+            with Pipeline(agents, model_server) as pipeline:
+                yield Stage(
+                    bootstrap_servers=kafka.bootstrap_servers,
+                    topics=topics,
+                    pipeline=pipeline,
+                    dataset=dataset,
+                    model_version=model_version,
+                    headline=f"model {model_version}  ·  {kafka.why}",
+                    half_life_ms=settings.scoring.popularity_half_life_days * _DAY_MS,
+                )
+        finally:
+            if prefix:
+                delete_topics(kafka.bootstrap_servers, topics)
+
+
+def check(report: DemoReport) -> None:
+    """Hold the run to its promise.
+
+    Raises:
+        DemoLost: an event is unaccounted for, or a user waits for a list.
+    """
+    if not report.nothing_lost():
+        raise DemoLost(
+            f"Lost: {report.events} events were sent, {report.accepted} accepted and {report.rejected} rejected; "
+            f"{report.lost} users have no list for their newest event.",
+            hint="Run it again with --log-level debug and report this with the output.",
+        )
+
+
+async def _send_catalog(bootstrap_servers: str, topic: str, items: Sequence[CatalogItem]) -> None:
+    async with replay_producer(bootstrap_servers) as producer:
+        await publish_catalog(producer, topic, items)
+
+
+def _agents(kafka: ResolvedKafka, prefix: str, scratch: Path) -> Launch:
+    port = _free_port()
+    options = ("--topic-prefix", prefix, "--state-dir", str(scratch / "agents"), "--metrics-port", str(port))
+    return Launch("agents", ("agents", *options), _environment(kafka), port)
+
+
+def _model_server(kafka: ResolvedKafka, prefix: str, models_dir: Path, version: str) -> Launch:
+    port = _free_port()
+    model = ("--models-dir", str(models_dir), "--version", version)
+    options = ("--topic-prefix", prefix, "--metrics-port", str(port))
+    return Launch("score", ("score", *model, *options), _environment(kafka), port)
+
+
+def _environment(kafka: ResolvedKafka) -> dict[str, str]:
+    return {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

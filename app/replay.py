@@ -1,0 +1,124 @@
+"""A data set as live traffic: its catalog and its events, in time order, into Kafka.
+
+Event ids are derived from the data set and the place in it, so a repeated replay is recognised as one.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from app.contracts.catalog import CatalogItem, encode_catalog_item
+from app.contracts.events import (
+    AddToCart,
+    Click,
+    Dislike,
+    Event,
+    Like,
+    Purchase,
+    Rate,
+    RemoveFromCart,
+    View,
+    encode_event,
+)
+from app.data.interactions import Dataset
+from app.interests.state import Kind
+
+_EVENT_TYPES: Final[Mapping[Kind, type[View | Click | RemoveFromCart | Like | Dislike]]] = {
+    Kind.VIEW: View,
+    Kind.CLICK: Click,
+    Kind.REMOVE_FROM_CART: RemoveFromCart,
+    Kind.LIKE: Like,
+    Kind.DISLIKE: Dislike,
+}
+_MOST_IN_FLIGHT: Final = 20_000
+
+
+def replay_producer(bootstrap_servers: str) -> AIOKafkaProducer:
+    """A producer for replays: every event acked by all replicas, none sent twice, large batches when hurried."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers, enable_idempotence=True, max_batch_size=131_072, linger_ms=0
+    )
+
+
+def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:
+    """The data set's interactions `start` to `stop` (by time, ties in file order) as events."""
+    log = dataset.interactions
+    for place in range(start, stop):
+        common = {
+            "event_id": f"{dataset.name}-{place}",
+            "user_id": log.user_ids[log.users[place]],
+            "ts_ms": int(log.ts_ms[place]),
+            "item_id": log.item_ids[log.items[place]],
+        }
+        kind, amount = Kind(int(log.kinds[place])), float(log.ratings[place])
+        if kind is Kind.RATE:
+            yield Rate(**common, rating=amount)
+        elif kind in (Kind.PURCHASE, Kind.ADD_TO_CART):
+            quantity = amount if amount > 0 else 1.0  # NaN where the data has none
+            yield (Purchase if kind is Kind.PURCHASE else AddToCart)(**common, quantity=quantity)
+        else:
+            yield _EVENT_TYPES[kind](**common)
+
+
+async def paced(events: Iterable[Event], events_per_s: float) -> AsyncIterator[Event]:
+    """The events, each at its moment: the n-th one n / events_per_s seconds after the first. 0: at once."""
+    start = time.perf_counter()
+    for place, event in enumerate(events):
+        wait_s = start + place / events_per_s - time.perf_counter() if events_per_s else 0.0
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        yield event
+
+
+async def publish_catalog(producer: AIOKafkaProducer, topic: str, items: Sequence[CatalogItem]) -> None:
+    """Send every item and wait until Kafka has them all."""
+    for item in items:
+        await producer.send(topic, encode_catalog_item(item), key=item.item_id.encode())
+    await producer.flush()
+
+
+async def publish_events(
+    producer: AIOKafkaProducer,
+    topic: str,
+    events: AsyncIterator[Event],
+    on_sent: Callable[[Event], None],
+    on_stored: Callable[[Event, int, float], None],
+) -> None:
+    """Send the events in their order and wait until Kafka has them all.
+
+    Args:
+        producer: started.
+        topic: the events topic.
+        events: what to send, at the pace at which they come.
+        on_sent: told of each event as it goes out.
+        on_stored: told its offset and when it went out (`time.perf_counter()`), once Kafka has it.
+
+    Raises:
+        aiokafka.errors.KafkaError: an event could not be delivered.
+    """
+    pending: set[asyncio.Future[RecordMetadata]] = set()
+    async for event in events:
+        sent_s = time.perf_counter()
+        stored = await producer.send(topic, encode_event(event), key=event.user_id.encode())
+        on_sent(event)
+        stored.add_done_callback(partial(_tell, event, sent_s, on_stored))
+        pending.add(stored)
+        if len(pending) >= _MOST_IN_FLIGHT:
+            await asyncio.gather(*pending)
+            pending.clear()
+    await asyncio.gather(*pending)
+
+
+def _tell(
+    event: Event,
+    sent_s: float,
+    on_stored: Callable[[Event, int, float], None],
+    stored: "asyncio.Future[RecordMetadata]",
+) -> None:
+    if not stored.cancelled() and stored.exception() is None:
+        on_stored(event, stored.result().offset, sent_s)

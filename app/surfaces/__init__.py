@@ -1,0 +1,1 @@
+"""What a list is: sources, filters, order and reasons. Pure."""

@@ -1,0 +1,46 @@
+"""One list from its sources' candidates, and the name of a set of lists."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+
+from app.contracts.recommendations import RecommendedItem
+from app.surfaces.surface import Source, Surface
+
+Candidates = Callable[[Source], Iterable[RecommendedItem]]
+"""A source's candidates for one user, the best first, hidden ones left out; read no further than needed."""
+
+
+def compose(surface: Surface, candidates: Candidates) -> tuple[RecommendedItem, ...]:
+    """Fill the list: sources without slots in their order, reserved slots at the end, no item twice.
+
+    A source that cannot fill its reserved slots leaves them to the others.
+    """
+    chosen: dict[str, RecommendedItem] = {}
+    reserved = sum(spec.slots or 0 for spec in surface.sources)
+    filling = _chained([spec.source for spec in surface.sources if spec.slots is None], candidates)
+    _take(filling, chosen, surface.size - reserved)
+    for spec in surface.sources:
+        if spec.slots is not None:
+            _take(iter(candidates(spec.source)), chosen, len(chosen) + spec.slots)
+    _take(filling, chosen, surface.size)
+    return tuple(chosen.values())
+
+
+def recommendation_id(user_id: str, state_version: int, model_version: str, variant: str) -> str:
+    """The same state scored by the same model has the same id, so that a repetition is recognised as one."""
+    name = "\x00".join((user_id, str(state_version), model_version, variant))
+    return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
+
+
+def _chained(sources: list[Source], candidates: Candidates) -> Iterator[RecommendedItem]:
+    for source in sources:
+        yield from candidates(source)
+
+
+def _take(candidates: Iterator[RecommendedItem], chosen: dict[str, RecommendedItem], until: int) -> None:
+    # Asked before each step: a candidate taken from the iterator and left would be lost to the next call.
+    while len(chosen) < until:
+        candidate = next(candidates, None)
+        if candidate is None:
+            return
+        chosen.setdefault(candidate.item_id, candidate)

@@ -1,0 +1,1 @@
+"""The commands that the model server adds to `riverrun`."""

@@ -1,0 +1,70 @@
+"""Follows the catalog topic: everything in it first, then whatever comes. Never stopped by a bad message."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+
+from app.observability import Metrics
+from model_server import metrics as table
+from model_server.items.index import ItemIndex
+from model_server.items.intake import read_catalog
+from model_server.items.shelf import Shelf
+
+_POLL_MS: Final = 200
+_MAX_RECORDS: Final = 500  # about 5 ms of decoding: a click does not wait longer than that for a catalogue
+_SAY_EVERY_S: Final = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+async def follow_catalog(
+    consumer: AIOKafkaConsumer, shelf: Shelf, index: ItemIndex, ready: asyncio.Event, metrics: Metrics
+) -> None:
+    """Bring the catalog into the index, for ever; `ready` is set once all that there was at the start is searchable."""
+    goal = await consumer.end_offsets(consumer.assignment())
+    complaints = _Complaints()
+    caught_up = False
+    while True:
+        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        for records in polled.values():
+            news = read_catalog(records)
+            metrics.counter(table.CATALOG_MESSAGES).inc(len(records))
+            metrics.counter(table.CATALOG_INVALID).inc(len(news.invalid))
+            complaints.hear(news.invalid)
+            await shelf.stock(news)
+        positions = {partition: await consumer.position(partition) for partition in goal}
+        if not caught_up:
+            caught_up = all(positions[partition] >= end for partition, end in goal.items())
+        if caught_up and not ready.is_set() and not shelf.unencoded:
+            ready.set()
+            logger.info("The catalog is there: %d items can be recommended.", index.counts().sellable)
+        behind = sum((consumer.highwater(partition) or 0) - position for partition, position in positions.items())
+        metrics.gauge(table.CATALOG_LAG).set(max(0, behind))
+        _count(index, shelf, metrics)
+        await asyncio.sleep(0)
+
+
+def _count(index: ItemIndex, shelf: Shelf, metrics: Metrics) -> None:
+    counts = index.counts()
+    metrics.gauge(table.CATALOG_ITEMS, "known").set(counts.known)
+    metrics.gauge(table.CATALOG_ITEMS, "sellable").set(counts.sellable)
+    metrics.gauge(table.CATALOG_ITEMS, "new").set(counts.new)
+    metrics.gauge(table.CATALOG_ITEMS, "unencoded").set(shelf.unencoded)
+
+
+class _Complaints:
+    """Bad catalog messages, said once in a while."""
+
+    def __init__(self) -> None:
+        self._unsaid = 0
+        self._next_s = 0.0
+
+    def hear(self, reasons: list[str]) -> None:
+        self._unsaid += len(reasons)
+        if reasons and time.monotonic() >= self._next_s:
+            logger.warning("%d catalog messages were no items, the newest because: %s", self._unsaid, reasons[-1])
+            self._unsaid = 0
+            self._next_s = time.monotonic() + _SAY_EVERY_S

@@ -1,0 +1,105 @@
+"""Every metric of the model server: one row each."""
+
+from typing import Final
+
+from app.observability import SIZE_BUCKETS, MetricKind, MetricSpec
+
+EVENT_TO_RECOMMENDATION: Final = MetricSpec(
+    "riverrun_event_to_recommendation_seconds",
+    MetricKind.HISTOGRAM,
+    "From the moment Kafka had an event to the moment Kafka had the lists that it caused. The headline.",
+)
+REQUEST_WAIT: Final = MetricSpec(
+    "riverrun_score_request_wait_seconds",
+    MetricKind.HISTOGRAM,
+    "How long a score request lay in its topic and the backlog before its scoring began.",
+)
+ENCODE: Final = MetricSpec("riverrun_encode_seconds", MetricKind.HISTOGRAM, "User vectors of one batch.")
+RETRIEVE: Final = MetricSpec(
+    "riverrun_retrieve_seconds", MetricKind.HISTOGRAM, "Retrieval, reasons and lists of one batch."
+)
+PUBLISH: Final = MetricSpec(
+    "riverrun_publish_seconds", MetricKind.HISTOGRAM, "From the first list of a batch sent to the last acknowledged."
+)
+BATCH_USERS: Final = MetricSpec(
+    "riverrun_score_batch_users", MetricKind.HISTOGRAM, "Users scored in one batch.", buckets=SIZE_BUCKETS
+)
+REQUESTS: Final = MetricSpec("riverrun_score_requests_total", MetricKind.COUNTER, "Score requests read.")
+COLLAPSED: Final = MetricSpec(
+    "riverrun_score_requests_collapsed_total",
+    MetricKind.COUNTER,
+    "Requests that another one of their user made needless before they were scored.",
+)
+UNREADABLE: Final = MetricSpec(
+    "riverrun_score_requests_unreadable_total", MetricKind.COUNTER, "Requests that became dead letters."
+)
+USERS_SCORED: Final = MetricSpec(
+    "riverrun_users_scored_total", MetricKind.COUNTER, "Users whose lists were published and acknowledged."
+)
+USERS_FORGOTTEN: Final = MetricSpec(
+    "riverrun_users_forgotten_total", MetricKind.COUNTER, "Users whose lists were taken back."
+)
+FALLBACK_USERS: Final = MetricSpec(
+    "riverrun_fallback_users_total", MetricKind.COUNTER, "Scored users of whom the model knew nothing."
+)
+RECOMMENDED_ITEMS: Final = MetricSpec(
+    "riverrun_recommended_items_total", MetricKind.COUNTER, "Places in lists, by source.", ("source",)
+)
+UNKNOWN_ITEMS: Final = MetricSpec(
+    "riverrun_unknown_items_total", MetricKind.COUNTER, "Interactions with items that have no vector."
+)
+CATALOG_ITEMS: Final = MetricSpec(
+    "riverrun_catalog_items",
+    MetricKind.GAUGE,
+    "Items by state: known (with a vector), sellable, new (sellable, not trained on), unencoded (text waits).",
+    ("state",),
+)
+CATALOG_MESSAGES: Final = MetricSpec("riverrun_catalog_messages_total", MetricKind.COUNTER, "Catalog messages read.")
+CATALOG_INVALID: Final = MetricSpec(
+    "riverrun_catalog_invalid_total", MetricKind.COUNTER, "Catalog messages that are no item."
+)
+CATALOG_LAG: Final = MetricSpec(
+    "riverrun_catalog_lag_messages", MetricKind.GAUGE, "Catalog messages that are not read yet."
+)
+POPULARITY_EVENTS: Final = MetricSpec(
+    "riverrun_popularity_events_total", MetricKind.COUNTER, "Events counted for popularity."
+)
+POPULARITY_SKIPPED: Final = MetricSpec(
+    "riverrun_popularity_skipped_total", MetricKind.COUNTER, "Events passed over because popularity was far behind."
+)
+LAG: Final = MetricSpec(
+    "riverrun_score_requests_lag",
+    MetricKind.GAUGE,
+    "Score requests of a partition that are not read yet.",
+    ("partition",),
+)
+BACKLOG: Final = MetricSpec("riverrun_backlog_users", MetricKind.GAUGE, "Users read and waiting to be scored.")
+MODEL_INFO: Final = MetricSpec(
+    "riverrun_model_info", MetricKind.GAUGE, "1 for the model version in use.", ("version", "device")
+)
+
+TABLE: Final = (
+    EVENT_TO_RECOMMENDATION,
+    REQUEST_WAIT,
+    ENCODE,
+    RETRIEVE,
+    PUBLISH,
+    BATCH_USERS,
+    REQUESTS,
+    COLLAPSED,
+    UNREADABLE,
+    USERS_SCORED,
+    USERS_FORGOTTEN,
+    FALLBACK_USERS,
+    RECOMMENDED_ITEMS,
+    UNKNOWN_ITEMS,
+    CATALOG_ITEMS,
+    CATALOG_MESSAGES,
+    CATALOG_INVALID,
+    CATALOG_LAG,
+    POPULARITY_EVENTS,
+    POPULARITY_SKIPPED,
+    LAG,
+    BACKLOG,
+    MODEL_INFO,
+)

@@ -1,0 +1,1 @@
+"""The sequence network and what it reads."""

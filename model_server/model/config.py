@@ -1,0 +1,33 @@
+"""The shape of a sequence network: everything that decides which weights it has. Saved with every model version."""
+
+import msgspec
+
+from app.interests.state import Kind
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes and rates of one network.
+
+    Args:
+        items: rows of the learned ID table.
+        text_dimension: width of the text embeddings it reads.
+        kinds_seen: the kinds that occurred in training; the others are read as their average.
+        dimension: width D of item and user vectors.
+        heads: attention heads.
+        hidden: width of the GRU.
+        max_length: longest sequence it reads.
+        dropout: on inputs and residual branches, in training only.
+        id_dropout: how often an item's ID embedding is withheld in training.
+        kind_dropout: how often a kind is read as the average kind in training.
+    """
+
+    items: int
+    text_dimension: int
+    kinds_seen: tuple[Kind, ...]
+    dimension: int = 64
+    heads: int = 2
+    hidden: int = 256
+    max_length: int = 50
+    dropout: float = 0.3
+    id_dropout: float = 0.1
+    kind_dropout: float = 0.1

@@ -1,0 +1,112 @@
+"""The two-tower sequence network: vectors of items and of users, compared by a cosine with a learned temperature.
+
+Item tower: a learned ID embedding plus the projected embedding of the item's text. The ID is withheld at random
+in training, so that an item that nobody touched works from its text alone.
+User tower: item vector + event kind + time gap, one causal attention layer with a relative position bias
+(T5, arXiv:1910.10683), then a residual GRU (GRU4Rec, arXiv:1511.06939).
+
+The user tower reads the same item vectors that are ranked, so it reads new items as soon as their text is known.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.interests.state import Kind
+from model_server.model.config import NetworkConfig
+from model_server.model.layers import CausalAttention, ResidualGru
+from model_server.model.sequences import GAP_BUCKETS, SequenceBatch
+
+COLD: Final = -1  # the row of an item that has no learned ID embedding
+_KIND_ROWS: Final = max(Kind) + 1  # a kind's number is its row
+_START_TEMPERATURE: Final = 0.07
+_START_SCALE: Final = 0.02
+
+
+class SequenceNetwork(nn.Module):
+    """See the module. Shapes: B users, L interactions, N items, D = `config.dimension`."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.dimension
+        self.item_ids = nn.Embedding(config.items, width)
+        self.cold_id = nn.Parameter(torch.zeros(width))
+        self.text_projection = nn.Linear(config.text_dimension, width)
+        self.kinds = nn.Embedding(_KIND_ROWS, width)
+        self.gaps = nn.Embedding(GAP_BUCKETS, width)
+        self.input_norm = nn.LayerNorm(width)
+        self.attention = CausalAttention(width, config.heads, config.max_length, config.dropout)
+        self.recurrence = ResidualGru(width, config.hidden, config.dropout)
+        self.user_norm = nn.LayerNorm(width)
+        self.user_projection = nn.Linear(width, width)
+        self.log_temperature = nn.Parameter(torch.tensor(_START_TEMPERATURE).log())
+        self.dropout = nn.Dropout(config.dropout)
+        seen = torch.zeros(_KIND_ROWS, dtype=torch.bool)
+        seen[list(config.kinds_seen)] = True
+        self.register_buffer("kind_seen", seen, persistent=False)
+        for table in (self.item_ids, self.kinds, self.gaps):
+            nn.init.normal_(table.weight, std=_START_SCALE)
+
+    def item_vectors(self, rows: Tensor, texts: Tensor) -> Tensor:
+        """The vectors of items.
+
+        Args:
+            rows: (N,) int64 rows of the ID table, `COLD` (-1) for an item that was not trained on.
+            texts: (N, text_dimension) embeddings of the items' texts.
+
+        Returns:
+            (N, D), of length 1.
+        """
+        known = rows != COLD
+        if self.training:
+            known = known & (torch.rand(len(rows), device=rows.device) >= self.config.id_dropout)
+        learned = torch.where(known[:, None], self.item_ids(rows.clamp(min=0)), self.cold_id)
+        return functional.normalize(learned + self.text_projection(texts), dim=-1)
+
+    def encode_users(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
+        """The users as of their newest interaction.
+
+        Args:
+            sequences: B users; `positions` index into `item_vectors`.
+            item_vectors: (N, D) from `item_vectors`.
+
+        Returns:
+            (B, D), of length 1; zeros for a user without interactions. Independent of the padding and of the
+            other users of the batch.
+        """
+        states = self.encode_positions(sequences, item_vectors)
+        newest = (sequences.lengths - 1).clamp(min=0)
+        users = states[torch.arange(len(newest), device=newest.device), newest]
+        return users * (sequences.lengths > 0)[:, None]
+
+    def encode_positions(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
+        """(B, L, D): the user as of each interaction, seeing none that came after it. For training."""
+        taken = functional.embedding(sequences.positions, item_vectors)
+        inputs = taken * self.config.dimension**0.5 + self._kind_vectors(sequences.kinds) + self.gaps(sequences.gaps)
+        states = self.dropout(self.input_norm(inputs))
+        states = self.recurrence(self.attention(states))
+        return functional.normalize(self.user_projection(self.user_norm(states)), dim=-1)
+
+    def temperature(self) -> Tensor:
+        """The learned temperature: logits are cosine / temperature."""
+        return self.log_temperature.exp().clamp(min=0.01)
+
+    def scores(self, users: Tensor, item_vectors: Tensor) -> Tensor:
+        """(B, D) users and (N, D) items -> (B, N) logits; a softmax over the items gives probabilities."""
+        return users @ item_vectors.T / self.temperature()
+
+    def _kind_vectors(self, kinds: Tensor) -> Tensor:
+        """A kind that was never trained on is read as the average of those that were.
+
+        Kinds are withheld at random in training, so that the average means something: a model of ratings then
+        reads a click as 'did something with it' instead of as noise.
+        """
+        seen: Tensor = self.get_buffer("kind_seen")
+        average = self.kinds.weight[seen].mean(dim=0)
+        known = seen[kinds]
+        if self.training:
+            known = known & (torch.rand(kinds.shape, device=kinds.device) >= self.config.kind_dropout)
+        return torch.where(known[..., None], self.kinds(kinds), average)

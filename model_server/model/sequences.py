@@ -1,0 +1,114 @@
+"""From what users did to the tensors that the network reads.
+
+This module does not know the network's weights; only which items have a vector and which kinds were trained.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.interests.state import Interaction, Kind
+
+GAP_BUCKETS: Final = 32
+NO_GAP: Final = 0
+
+# Kinds by which a visitor turns an item down. A model that never saw them in training has not learned that
+# they repel: read as an average kind they would attract, so they are left out of the sequence instead.
+NEGATIVE_KINDS: Final = frozenset({Kind.REMOVE_FROM_CART, Kind.DISLIKE})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SequenceBatch:
+    """B users' newest interactions, oldest first, padded behind to the longest of the batch (L).
+
+    Args:
+        positions: (B, L) int64, where each interaction's item is in the table of item vectors; 0 in the padding.
+        kinds: (B, L) int64, numbers of `Kind`; 0 in the padding.
+        gaps: (B, L) int64, bucket of the time since the interaction before it (`gap_buckets`).
+        lengths: (B,) int64, how many are real; 0 for a user of whom nothing usable is known.
+    """
+
+    positions: Tensor
+    kinds: Tensor
+    gaps: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> "SequenceBatch":
+        """The same batch on another device."""
+        return SequenceBatch(
+            positions=self.positions.to(device),
+            kinds=self.kinds.to(device),
+            gaps=self.gaps.to(device),
+            lengths=self.lengths.to(device),
+        )
+
+
+def sequence_batch(
+    histories: Sequence[Sequence[Interaction]],
+    position_of: Mapping[str, int],
+    kinds_seen: Collection[Kind],
+    max_length: int,
+) -> SequenceBatch:
+    """Make the batch of these users' histories (each oldest first).
+
+    Interactions with an item that has no vector, and those of a negative kind that the model was not trained on,
+    are skipped; of the rest the newest `max_length` are read.
+
+    Args:
+        histories: one list per user.
+        position_of: item id -> row of the table of item vectors handed to `encode_users`.
+        kinds_seen: the kinds that the model was trained on (`NetworkConfig.kinds_seen`).
+        max_length: longest sequence that the model reads.
+    """
+    unread = NEGATIVE_KINDS.difference(kinds_seen)
+    lengths: list[int] = []
+    flat: list[tuple[int, int, int]] = []
+    for history in histories:
+        read = [
+            (position_of[one.item_id], one.kind, one.ts_ms)
+            for one in history
+            if one.item_id in position_of and one.kind not in unread
+        ][-max_length:]
+        lengths.append(len(read))
+        flat.extend(read)
+    columns = np.asarray(flat, dtype=np.int64).reshape(-1, 3)
+    return padded_batch(columns[:, 0], columns[:, 1], columns[:, 2], np.asarray(lengths, dtype=np.int64))
+
+
+def padded_batch(
+    positions: NDArray[np.int64], kinds: NDArray[np.int64], ts_ms: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> SequenceBatch:
+    """Lay sequences that stand one behind the other, (sum of lengths,) each, into a padded batch."""
+    longest = max(1, int(lengths.max(initial=0)))
+    real = np.arange(longest) < lengths[:, None]
+
+    def laid_out(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        padded = np.zeros((len(lengths), longest), dtype=np.int64)
+        padded[real] = values
+        return padded
+
+    gaps = gap_buckets(laid_out(ts_ms))
+    gaps[~real] = NO_GAP
+    return SequenceBatch(
+        positions=torch.from_numpy(laid_out(positions)),
+        kinds=torch.from_numpy(laid_out(kinds)),
+        gaps=torch.from_numpy(gaps),
+        lengths=torch.from_numpy(lengths),
+    )
+
+
+def gap_buckets(ts_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B, L) times, oldest first -> (B, L) buckets: 0 in the first column, else 1 + log2(1 + seconds since the last).
+
+    A negative gap (an event that came late) counts as none.
+    """
+    seconds = np.maximum(np.diff(ts_ms, axis=1, prepend=ts_ms[:, :1]), 0) // 1_000
+    buckets = 1 + np.floor(np.log2(1 + seconds)).astype(np.int64)
+    buckets[:, 0] = NO_GAP
+    capped: NDArray[np.int64] = np.minimum(buckets, GAP_BUCKETS - 1)
+    return capped

@@ -1,0 +1,1 @@
+"""Live popularity: what users of whom nothing is known get to see."""

@@ -1,0 +1,127 @@
+"""Read a model version, refusing anything that is not exactly what was written. Nothing is unpickled."""
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from app.data.popularity import Popularity
+from app.errors import ModelVersionError
+from app.files import sha256_of
+from model_server.model.network import SequenceNetwork
+from model_server.registry.save import CHECKSUMS
+from model_server.registry.version import (
+    NAME,
+    SCHEMA_VERSION,
+    ModelVersion,
+    TrainedModel,
+    TrainingData,
+    VersionConfig,
+)
+
+T = TypeVar("T")
+_HINT = "Train again (`riverrun train`) or copy the whole folder again."
+FILES = (
+    "model.safetensors",
+    "texts.safetensors",
+    "config.json",
+    "items.json",
+    "popularity.json",
+    "data.json",
+    "metrics.json",
+    "MODEL_CARD.md",
+)
+
+
+def load_version(folder: Path, device: torch.device) -> ModelVersion:
+    """The version in this folder, verified, in evaluation mode on `device`.
+
+    Raises:
+        ModelVersionError: missing, truncated, tampered with, or its parts do not fit each other; says which.
+    """
+    folder = folder.resolve()
+    _verify(folder)
+    config = _read(folder / "config.json", VersionConfig)
+    if config.schema_version != SCHEMA_VERSION:
+        raise ModelVersionError(
+            f"{folder} has schema version {config.schema_version}, this riverrun reads {SCHEMA_VERSION}.", hint=_HINT
+        )
+    item_ids = _read(folder / "items.json", tuple[str, ...])
+    texts = _texts(folder / "texts.safetensors")
+    wanted = (config.network.items, config.network.text_dimension)
+    if len(item_ids) != wanted[0] or texts.shape != wanted:
+        raise ModelVersionError(
+            f"{folder} does not fit together: {len(item_ids)} item ids and texts {texts.shape}, wanted {wanted}.",
+            hint=_HINT,
+        )
+    model = TrainedModel(
+        network=_network(folder / "model.safetensors", config, device),
+        text_encoder=config.text_encoder,
+        item_ids=item_ids,
+        texts=texts,
+        popularity=_read(folder / "popularity.json", Popularity),
+        data=_read(folder / "data.json", TrainingData),
+        metrics=_read(folder / "metrics.json", dict[str, float]),
+    )
+    return ModelVersion(name=folder.name, folder=folder, model=model)
+
+
+def _verify(folder: Path) -> None:
+    """The folder's name vouches for the checksums, the checksums for the files."""
+    if not folder.is_dir():
+        raise ModelVersionError(f"There is no model version {folder}.", hint="Run `riverrun train`.")
+    checksums_path = folder / CHECKSUMS
+    if not checksums_path.is_file():
+        raise ModelVersionError(f"{folder} is no finished model version: it has no {CHECKSUMS}.", hint=_HINT)
+    digest = hashlib.sha256(checksums_path.read_bytes()).hexdigest()
+    if not NAME.fullmatch(folder.name) or not folder.name.endswith(digest[:6]):
+        raise ModelVersionError(
+            f"{checksums_path} is not what the version's name vouches for (got {digest[:6]}): it was changed, "
+            "or the folder renamed.",
+            hint=_HINT,
+        )
+    checksums = _read(checksums_path, dict[str, str])
+    for name in FILES:
+        path = folder / name
+        if name not in checksums or not path.is_file():
+            raise ModelVersionError(f"{path} is missing.", hint=_HINT)
+        if sha256_of(path) != checksums[name]:
+            raise ModelVersionError(f"{path} is truncated or was changed: its sha256 differs.", hint=_HINT)
+
+
+def _read(path: Path, wanted: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=wanted)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelVersionError(f"{path} cannot be read: {error}.", hint=_HINT) from error
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelVersionError(f"{path} cannot be read: {error}.", hint=_HINT) from error
+
+
+def _texts(path: Path) -> NDArray[np.float32]:
+    tensors = _tensors(path)
+    if tensors.keys() != {"texts"} or tensors["texts"].dtype != torch.float32:
+        raise ModelVersionError(f"{path} holds {sorted(tensors)}, wanted float32 'texts'.", hint=_HINT)
+    texts: NDArray[np.float32] = tensors["texts"].numpy()
+    return texts
+
+
+def _network(path: Path, config: VersionConfig, device: torch.device) -> SequenceNetwork:
+    network = SequenceNetwork(config.network)
+    try:
+        network.load_state_dict(_tensors(path), strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelVersionError(f"{path} does not fit its config.json: {reason}", hint=_HINT) from error
+    return network.eval().to(device)

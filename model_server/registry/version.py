@@ -1,0 +1,106 @@
+"""What a model version is: everything that the live server needs, in memory and on disk.
+
+A version is a folder `<models_dir>/<name>/` that appears whole or not at all and never changes:
+
+    model.safetensors   the network's weights
+    texts.safetensors   (N, text_dimension) text embeddings of the items it was trained on, by row
+    config.json         the network's shape and the text encoder it wants
+    items.json          the item ids, by row
+    popularity.json     decayed popularity at the cut, for users of whom nothing is known
+    data.json           what it was trained on
+    metrics.json        how it did on validation
+    MODEL_CARD.md       the same for people
+    checksums.json      sha256 of all of these, written last
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from app.data.popularity import Popularity
+from model_server.model.config import NetworkConfig
+from model_server.model.network import SequenceNetwork
+
+SCHEMA_VERSION: Final = 1
+NAME: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+
+class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model was trained on: the oldest `events` of the data set in time order.
+
+    Args:
+        name: the data set.
+        sha256: of its source files.
+        events: interactions it was trained and validated on.
+        users: with at least one of them.
+        items: of the catalog.
+        first_ts_ms: the oldest of them.
+        last_ts_ms: the newest of them.
+        held_out_events: newer interactions that were kept away from it.
+    """
+
+    name: str
+    sha256: str
+    events: int
+    users: int
+    items: int
+    first_ts_ms: int
+    last_ts_ms: int
+    held_out_events: int
+
+
+class VersionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """config.json."""
+
+    schema_version: int = SCHEMA_VERSION
+    network: NetworkConfig
+    text_encoder: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """A trained network with everything that belongs to it.
+
+    Args:
+        network: in evaluation mode.
+        text_encoder: fingerprint of the encoder whose vectors it reads; others mean nothing to it.
+        item_ids: by row of the network's ID table.
+        texts: (N, text_dimension) float32, by row.
+        popularity: at the cut.
+        data: what it was trained on.
+        metrics: name -> value, on validation.
+    """
+
+    network: SequenceNetwork
+    text_encoder: str
+    item_ids: tuple[str, ...]
+    texts: NDArray[np.float32]
+    popularity: Popularity
+    data: TrainingData
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelVersion:
+    """A model version that was loaded and verified."""
+
+    name: str
+    folder: Path
+    model: TrainedModel
+
+
+def finished_versions(models_dir: Path) -> list[Path]:
+    """The folders of all finished versions, the oldest first."""
+    if not models_dir.is_dir():
+        return []
+    return sorted(path for path in models_dir.iterdir() if NAME.fullmatch(path.name) and path.is_dir())
+
+
+def latest_version(models_dir: Path) -> Path | None:
+    """The newest finished version's folder; None where there is none."""
+    return next(reversed(finished_versions(models_dir)), None)

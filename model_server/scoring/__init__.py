@@ -1,0 +1,1 @@
+"""From users' states to their lists."""

@@ -1,0 +1,49 @@
+"""Reading a whole topic without a consumer group: every model server reads all of it, from where it likes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
+
+from app.kafka.topics import TopicSpec
+from model_server.publisher import unreachable
+
+_FETCH_MAX_WAIT_MS: Final = 250
+_MAX_PARTITION_BYTES: Final = 1 << 20
+
+
+@asynccontextmanager
+async def open_tail(
+    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions of the topic, at its beginning.
+
+    Raises:
+        KafkaUnreachable: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        client_id="riverrun-model-server-tail",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        max_partition_fetch_bytes=_MAX_PARTITION_BYTES,
+        request_timeout_ms=request_timeout_ms,
+    )
+    consumer.assign(partitions_of(topic))
+    try:
+        await consumer.start()
+    except KafkaConnectionError as error:
+        await consumer.stop()
+        raise unreachable(bootstrap_servers) from error
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+def partitions_of(topic: TopicSpec) -> list[TopicPartition]:
+    """All partitions, as aiokafka names them."""
+    return [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]

@@ -1,0 +1,81 @@
+"""Embeddings on disk, by what was encoded and by which encoder; training and the live server share one file.
+
+SQLite in write-ahead mode: any number of processes and threads read while one writes, and a process killed in
+the middle of a write leaves the rows before it. It is a cache: deleting the file loses time, nothing else.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import DataError
+
+_BUSY_TIMEOUT_S = 30.0
+_SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (age INTEGER PRIMARY KEY, key BLOB UNIQUE, vector BLOB NOT NULL)"
+_READ = "SELECT vector FROM embeddings WHERE key = ?"
+_WRITE = "INSERT OR IGNORE INTO embeddings (key, vector) VALUES (?, ?)"
+# `age` counts upwards, so the smallest ones are the oldest rows.
+_TRIM = "DELETE FROM embeddings WHERE age <= (SELECT max(age) FROM embeddings) - ?"
+
+
+def text_key(fingerprint: str, text: str) -> bytes:
+    """The key of one text under one encoder: sha256 of both."""
+    return hashlib.sha256(f"{fingerprint}\0{text}".encode()).digest()
+
+
+class EmbeddingStore:
+    """Vectors by key, the newest `max_rows` of them (384 floats: 1.6 KB a row)."""
+
+    def __init__(self, path: Path, max_rows: int = 500_000) -> None:
+        self._path = path
+        self._max_rows = max_rows
+
+    def read(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The vectors there are for these keys.
+
+        Raises:
+            DataError: the file cannot be opened or is damaged.
+        """
+        found: dict[bytes, NDArray[np.float32]] = {}
+        with self._connection() as connection:
+            for key in keys:
+                row = connection.execute(_READ, (key,)).fetchone()
+                if row is not None:
+                    found[key] = np.frombuffer(row[0], dtype="<f4").astype(np.float32)
+        return found
+
+    def write(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+        """Keep these vectors, all or none of them; the oldest rows beyond the bound go.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        rows = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
+        with self._connection() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_WRITE, rows)
+            connection.execute(_TRIM, (self._max_rows,))
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one operation, so that threads and forks share none."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(_SCHEMA)
+                yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise DataError(
+                f"The text embedding cache {self._path} cannot be used: {error}.",
+                hint="Free disk space or delete the file; it is filled again.",
+            ) from error

@@ -1,0 +1,100 @@
+"""Cut users' histories into training sequences of bounded length, differently in every epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.data.interactions import Interactions
+from model_server.model.sequences import SequenceBatch, padded_batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingBatch:
+    """Sequences, and for each real position the item that came next.
+
+    Args:
+        sequences: B sequences.
+        real: (B, L) bool, false in the padding.
+        targets: (number of real positions,) int64, in row order.
+    """
+
+    sequences: SequenceBatch
+    real: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histories:
+    """All interactions, one user's behind the other's, each in time order.
+
+    Args:
+        items, kinds, ts_ms: (E,) columns.
+        starts: (U,) where each user's begin.
+        lengths: (U,) how many each user has.
+    """
+
+    items: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    ts_ms: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def histories_of(interactions: Interactions) -> Histories:
+    """The same interactions by user."""
+    order = np.argsort(interactions.users, kind="stable")
+    lengths = np.bincount(interactions.users, minlength=len(interactions.user_ids)).astype(np.int64)
+    return Histories(
+        items=interactions.items[order].astype(np.int64),
+        kinds=interactions.kinds[order].astype(np.int64),
+        ts_ms=interactions.ts_ms[order],
+        starts=np.cumsum(lengths) - lengths,
+        lengths=lengths,
+    )
+
+
+def epoch_batches(
+    histories: Histories, max_length: int, batch_sequences: int, rng: np.random.Generator
+) -> Iterator[TrainingBatch]:
+    """One pass over all transitions, in random order, cut at random places so that contexts of every length occur."""
+    starts, lengths = _chunks(histories, max_length, rng)
+    order = rng.permutation(len(starts))
+    for begin in range(0, len(order), batch_sequences):
+        chosen = order[begin : begin + batch_sequences]
+        yield _batch(histories, starts[chosen], lengths[chosen])
+
+
+def count_batches(histories: Histories, max_length: int, batch_sequences: int) -> int:
+    """At most this many batches make an epoch; for schedules and progress."""
+    transitions = np.maximum(histories.lengths - 1, 0)
+    chunks = np.where(transitions > 0, -(-transitions // max_length) + 1, 0)
+    return max(1, -(-int(chunks.sum()) // batch_sequences))
+
+
+def _chunks(
+    histories: Histories, max_length: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and lengths of the chunks; a chunk of n interactions has n transitions, the last one out of the chunk."""
+    transitions = np.maximum(histories.lengths - 1, 0)
+    offsets = rng.integers(0, max_length, size=len(transitions))
+    # The first cut of a user lies at `offset` (0: none), then every max_length.
+    counts = np.where(transitions > 0, -(-(transitions + offsets) // max_length), 0)
+    users = np.repeat(np.arange(len(counts)), counts)
+    number = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begin = np.maximum(number * max_length - offsets[users], 0)
+    end = np.minimum((number + 1) * max_length - offsets[users], transitions[users])
+    return histories.starts[users] + begin, end - begin
+
+
+def _batch(histories: Histories, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TrainingBatch:
+    steps = np.arange(int(lengths.max()))
+    real = steps < lengths[:, None]
+    flat = (starts[:, None] + steps)[real]
+    sequences = padded_batch(histories.items[flat], histories.kinds[flat], histories.ts_ms[flat], lengths)
+    return TrainingBatch(
+        sequences=sequences, real=torch.from_numpy(real), targets=torch.from_numpy(histories.items[flat + 1])
+    )

@@ -1,0 +1,149 @@
+"""From a data set to a trained model: which items it knows, their texts, the network, popularity at the cut."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.contracts.catalog import CatalogItem, item_text
+from app.data.interactions import Dataset, Interactions
+from app.data.popularity import popularity_of
+from app.errors import DataError
+from app.interests.state import Kind
+from model_server.model.config import NetworkConfig
+from model_server.registry.version import TrainedModel, TrainingData
+from model_server.text.encoder import OnProgress as OnTexts
+from model_server.text.encoder import TextEncoder
+from model_server.training.loop import OnProgress, TrainedNetwork, train_network
+from model_server.training.options import TrainingOptions
+from model_server.training.validation import ValidationSplit, split_validation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingJob:
+    """What to train on.
+
+    Args:
+        dataset: where `interactions` come from; its catalog gives the texts.
+        interactions: the part of it that may be learned from.
+        held_out_events: how many newer ones are kept away.
+        popularity_half_life_days: for the popularity that goes with the model.
+    """
+
+    dataset: Dataset
+    interactions: Interactions
+    held_out_events: int
+    popularity_half_life_days: float
+
+
+def train_model(
+    job: TrainingJob,
+    encoder: TextEncoder,
+    options: TrainingOptions,
+    device: torch.device,
+    on_progress: OnProgress,
+    on_texts: OnTexts | None = None,
+) -> TrainedModel:
+    """Train a model on the job's interactions.
+
+    Only items that occur in them get an ID row; the others are cold and work from their text.
+
+    Args:
+        job: what to train on.
+        encoder: reads the items' texts.
+        options: the settings.
+        device: where to train.
+        on_progress: called after every training step.
+        on_texts: called while new texts are encoded.
+
+    Raises:
+        DataError: there is too little to learn from, or the text encoder cannot be fetched.
+    """
+    split = split_validation(job.interactions, options.validation_users, np.random.default_rng(options.seed))
+    warm = np.unique(split.training.items)
+    _check_enough(split.training, warm)
+    texts = encoder.encode(texts_of(job.dataset.catalog, warm), on_texts)
+    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension)
+    started = time.perf_counter()
+    by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
+    trained = train_network(config, by_row, torch.from_numpy(texts).to(device), options, on_progress)
+    return TrainedModel(
+        network=trained.network,
+        text_encoder=encoder.fingerprint,
+        item_ids=tuple(job.dataset.catalog[item].item_id for item in warm),
+        texts=texts,
+        popularity=popularity_of(job.interactions, job.popularity_half_life_days),
+        data=_described(job),
+        metrics=_metrics(trained, seconds=round(time.perf_counter() - started, 1)),
+    )
+
+
+def texts_of(catalog: Sequence[CatalogItem], items: NDArray[np.integer]) -> list[str]:
+    """What the text encoder reads of these items."""
+    return [item_text(catalog[item]) for item in items]
+
+
+def _config(options: TrainingOptions, training: Interactions, items: int, text_dimension: int) -> NetworkConfig:
+    return NetworkConfig(
+        items=items,
+        text_dimension=text_dimension,
+        kinds_seen=tuple(Kind(number) for number in np.unique(training.kinds)),
+        dimension=options.dimension,
+        heads=options.heads,
+        hidden=options.hidden,
+        max_length=options.max_length,
+        dropout=options.dropout,
+        id_dropout=options.id_dropout,
+        kind_dropout=options.kind_dropout,
+    )
+
+
+def _numbered_by_row(split: ValidationSplit, warm: NDArray[np.int32], catalog_items: int) -> ValidationSplit:
+    """The same split with rows of the ID table as items; a target that has no row cannot be validated."""
+    row_of = np.full(catalog_items, -1, dtype=np.int64)
+    row_of[warm] = np.arange(len(warm))
+    targets = row_of[split.targets]
+    return ValidationSplit(
+        training=replace(split.training, items=row_of[split.training.items].astype(np.int32)),
+        histories=[history for history, target in zip(split.histories, targets, strict=True) if target >= 0],
+        targets=targets[targets >= 0],
+    )
+
+
+def _metrics(trained: TrainedNetwork, seconds: float) -> dict[str, float]:
+    return {
+        "validation_hr10": trained.validation.hr10,
+        "validation_ndcg10": trained.validation.ndcg10,
+        "validation_mrr10": trained.validation.mrr10,
+        "validation_users": float(trained.validation.cases),
+        "best_epoch": float(trained.best_epoch),
+        "epochs": float(trained.epochs_run),
+        "seconds": seconds,
+    }
+
+
+def _check_enough(training: Interactions, warm: NDArray[np.int32]) -> None:
+    """At least one user with two events, and two items to tell apart."""
+    most = int(np.bincount(training.users).max()) if len(training) else 0
+    if len(warm) < 2 or most < 2:  # noqa: PLR2004 - the two that the docstring names
+        raise DataError(
+            f"There is too little to learn from: {len(training)} events on {len(warm)} items, at most {most} per user.",
+            hint="Give more events, or hold out fewer (--holdout-events).",
+        )
+
+
+def _described(job: TrainingJob) -> TrainingData:
+    seen = job.interactions
+    return TrainingData(
+        name=job.dataset.name,
+        sha256=job.dataset.fingerprint,
+        events=len(seen),
+        users=len(np.unique(seen.users)),
+        items=len(job.dataset.catalog),
+        first_ts_ms=int(seen.ts_ms[0]),
+        last_ts_ms=int(seen.ts_ms[-1]),
+        held_out_events=job.held_out_events,
+    )

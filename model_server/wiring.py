@@ -1,0 +1,247 @@
+"""The model server, put together: the only file that names its concrete parts side by side."""
+
+import asyncio
+import gc
+import logging
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
+
+from app.errors import ModelVersionError
+from app.interests.intake import IntakeLimits
+from app.interests.state import Interaction, Kind, StateCause, UserState
+from app.kafka.topics import Topics
+from app.observability import Metrics, ObservabilityServer
+from app.settings import Settings
+from app.surfaces.surface import load_surfaces
+from model_server import metrics as table
+from model_server.health import Health, watch
+from model_server.items.follower import follow_catalog
+from model_server.items.index import ItemIndex, TrainedItems
+from model_server.items.shelf import Shelf
+from model_server.lag import beat, measure_lag
+from model_server.lists import Edition
+from model_server.popularity.follower import follow_events
+from model_server.popularity.live import LivePopularity
+from model_server.publisher import open_publisher, unreachable
+from model_server.registry.load import load_version
+from model_server.registry.version import ModelVersion, TrainedModel, latest_version
+from model_server.scoring.scorer import Scorer
+from model_server.tail import open_tail
+from model_server.text.encoder import TextEncoder
+from model_server.worker import Means, Topology, Worker
+
+VARIANT: Final = "default"
+GROUP: Final = "riverrun-model-server"
+_GRACE_S: Final = 8.0
+_CLOSE_S: Final = 5.0
+_GC_THRESHOLD: Final = 50_000
+_MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Installation:
+    """What one model server is made for.
+
+    Args:
+        settings: all of them; `kafka.bootstrap_servers` is `bootstrap_servers`.
+        bootstrap_servers: where Kafka is.
+        topics: their names.
+        group: the consumer group that shares the work.
+        device: where to compute.
+        version: the model to serve.
+        encoder: texts of new items to vectors.
+    """
+
+    settings: Settings
+    bootstrap_servers: str
+    topics: Topics
+    group: str
+    device: torch.device
+    version: ModelVersion
+    encoder: TextEncoder
+
+
+def find_version(models_dir: Path, name: str | None, device: torch.device) -> ModelVersion:
+    """The named version, or the newest.
+
+    Raises:
+        ModelVersionError: there is none, or it is damaged.
+    """
+    folder = latest_version(models_dir) if name is None else models_dir / name
+    if folder is None:
+        raise ModelVersionError(f"There is no model version in {models_dir}.", hint="Run `riverrun train`.")
+    return load_version(folder, device)
+
+
+def trained_items(model: TrainedModel) -> TrainedItems:
+    """The items whose ID embedding has learned something: those that somebody touched before the cut."""
+    touched = model.popularity.weights
+    rows = {item_id: row for row, item_id in enumerate(model.item_ids) if item_id in touched}
+    return TrainedItems(rows, model.texts)
+
+
+async def serve(installation: Installation, metrics: Metrics, health: Health) -> None:
+    """Score until SIGTERM or SIGINT.
+
+    Raises:
+        KafkaUnreachable: no broker answers at the start.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings, model = installation.settings, installation.version.model
+    index = ItemIndex(model.network, trained_items(model), installation.device)
+    limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
+    half_life_days = settings.scoring.popularity_half_life_days
+    popularity = LivePopularity(model.popularity, half_life_days, limits)
+    scorer = Scorer(model.network, index, load_surfaces(), lambda: popularity.ranking, installation.device)
+    async with AsyncExitStack() as stack:
+        address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
+        publisher = await stack.enter_async_context(open_publisher(address, timeout_ms))
+        catalog = await stack.enter_async_context(open_tail(address, installation.topics.catalog, timeout_ms))
+        events = await stack.enter_async_context(open_tail(address, installation.topics.events, timeout_ms))
+        requests = await stack.enter_async_context(_group_consumer(installation))
+        shelf = stack.enter_context(Shelf(index, installation.encoder))
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
+        means = Means(
+            consumer=requests,
+            publisher=publisher,
+            score=scorer.score,
+            thread=thread,
+            max_batch_users=settings.scoring.max_batch_users,
+            health=health,
+            metrics=metrics,
+            clock_ms=_clock_ms,
+        )
+        worker = Worker(means, _topology(installation))
+        catalog_read = asyncio.Event()
+
+        async def work() -> None:
+            # Lists from half a catalog would replace good ones, so nothing is scored before.
+            await catalog_read.wait()
+            await asyncio.get_running_loop().run_in_executor(thread, _warm_up, scorer, model.item_ids)
+            _calm_garbage_collection()
+            health.catalog_ready = True
+            await worker.run(stop)
+
+        await _until_stopped(
+            stop,
+            asyncio.create_task(work(), name="worker"),
+            [
+                asyncio.create_task(follow_catalog(catalog, shelf, index, catalog_read, metrics), name="catalog"),
+                asyncio.create_task(shelf.encode_forever(), name="texts"),
+                asyncio.create_task(follow_events(events, popularity, half_life_days, _clock_ms(), metrics)),
+                asyncio.create_task(measure_lag(requests, health, metrics), name="lag"),
+                asyncio.create_task(beat(health), name="beat"),
+            ],
+        )
+
+
+def run(installation: Installation, observed: tuple[Metrics, Health]) -> None:
+    """Serve with a watchdog beside it."""
+    metrics, health = observed
+    version, device = installation.version.name, str(installation.device)
+    metrics.gauge(table.MODEL_INFO, version, device).set(1)
+    logger.info("Model %s on %s, group %s.", version, device, installation.group)
+    over = threading.Event()
+    watch(health, over)
+    try:
+        asyncio.run(serve(installation, metrics, health))
+    finally:
+        over.set()
+
+
+def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
+    """Metrics, health and the port that shows them; up before the model is loaded, and unready until it works.
+
+    Raises:
+        SettingsError: the port is in use.
+    """
+    metrics, health = Metrics(table.TABLE), Health(time.monotonic)
+    server = ObservabilityServer(
+        settings.scoring.metrics_port,
+        "RIVERRUN_SCORING__METRICS_PORT",
+        metrics.registry,
+        health=health.healthy,
+        ready=health.ready,
+    )
+    return metrics, health, server
+
+
+def _topology(installation: Installation) -> Topology:
+    topics = installation.topics
+    edition = Edition(topics.recommendations.name, installation.version.name, VARIANT)
+    return Topology(topics.score_requests.name, topics.dead_letters.name, edition)
+
+
+@asynccontextmanager
+async def _group_consumer(installation: Installation) -> AsyncIterator[AIOKafkaConsumer]:
+    kafka = installation.settings.kafka
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=installation.bootstrap_servers,
+        client_id=GROUP,
+        group_id=installation.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=kafka.session_timeout_ms,
+        heartbeat_interval_ms=kafka.heartbeat_interval_ms,
+        fetch_max_wait_ms=installation.settings.scoring.fetch_max_wait_ms,
+        max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
+    )
+    try:
+        await consumer.start()
+    except KafkaConnectionError as error:
+        await consumer.stop()
+        raise unreachable(installation.bootstrap_servers) from error
+    try:
+        yield consumer
+    finally:
+        # Leaves the group, so that the others take over at once; with the broker away it would wait for long.
+        await asyncio.wait({asyncio.create_task(consumer.stop())}, timeout=_CLOSE_S)
+
+
+async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", others: "list[asyncio.Task[None]]") -> None:
+    """Wait for the end of the worker; the end of another task before that is an error of that task."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({worker, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        await asyncio.wait({worker}, timeout=_GRACE_S)
+    tasks = [worker, *others]
+    for task in (*tasks, stopping):
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
+    """Let torch allocate and choose its kernels before the first shopper waits for it."""
+    history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
+    state = UserState(0, StateCause("", "", 0, 0), history, {}, [], [], [])
+    for users in (1, 1, 8, 64):
+        scorer.score([state] * users)
+
+
+def _calm_garbage_collection() -> None:
+    """Keep the collector off the half million objects of torch, which cost a batch up to a third of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 100)
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000

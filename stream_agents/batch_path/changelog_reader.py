@@ -1,0 +1,44 @@
+"""Reads a few changelog records beside the consumer group: what stands in a hole."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream_agents.batch_path.changelog import ForeignRow, Hole
+
+
+class ChangelogReader:
+    """Opens a consumer of its own for each read; holes are rare, an open connection would not be."""
+
+    def __init__(self, bootstrap_servers: str, timeout_s: float) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._timeout_s = timeout_s
+
+    async def read(self, topic: str, partition: int, hole: Hole) -> list[ForeignRow]:
+        """The records in the hole that are still there, in log order.
+
+        Raises:
+            TimeoutError: they could not be read in time.
+            aiokafka.errors.KafkaError: or not at all.
+        """
+        where = TopicPartition(topic, partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers, group_id=None, enable_auto_commit=False,
+            auto_offset_reset="earliest", fetch_max_wait_ms=50,
+        )  # fmt: skip
+        async with asyncio.timeout(self._timeout_s):
+            await consumer.start()
+            try:
+                consumer.assign([where])
+                consumer.seek(where, hole.start)
+                rows: list[ForeignRow] = []
+                while await consumer.position(where) < hole.stop:
+                    fetched = await consumer.getmany(timeout_ms=200)
+                    rows.extend(
+                        ForeignRow(record.key, record.value)
+                        for record in fetched.get(where, [])
+                        if record.offset < hole.stop and record.key is not None
+                    )
+                return rows
+            finally:
+                await consumer.stop()

@@ -1,0 +1,56 @@
+"""Where each partition continues: the next source offset, in order and without holes. Pure.
+
+The cursor moves only after a batch is safe, so it is also what may be committed. A fetched batch that is not
+processed leaves the cursor behind the consumer's position: the next fetch then does not start at the cursor, and the
+consumer is sent back once. If the records before are gone by then (retention, compaction), the log goes on after them.
+"""
+
+from enum import Enum, auto
+
+
+class Admission(Enum):
+    """What to do with a fetched batch."""
+
+    PROCESS = auto()
+    REWIND = auto()
+
+
+class Cursors:
+    """The cursors of the assigned partitions."""
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+        self._rewound_to: dict[int, int] = {}
+
+    def admit(self, partition: int, first_offset: int) -> Admission:
+        """Whether a batch that starts here may be processed, or the consumer must go back to the cursor."""
+        expected = self._next.setdefault(partition, first_offset)
+        if first_offset == expected:
+            return Admission.PROCESS
+        if first_offset > expected and self._rewound_to.get(partition) == expected:
+            self._next[partition] = first_offset
+            return Admission.PROCESS
+        self._rewound_to[partition] = expected
+        return Admission.REWIND
+
+    def start(self, partition: int, offset: int) -> None:
+        """Begin at the group's committed offset, unless the partition is already under way."""
+        self._next.setdefault(partition, offset)
+
+    def advance(self, partition: int, next_offset: int) -> None:
+        """A batch is safe: continue here."""
+        self._next[partition] = next_offset
+        self._rewound_to.pop(partition, None)
+
+    def get(self, partition: int) -> int | None:
+        """The next offset; None before the first batch of a partition that was never committed."""
+        return self._next.get(partition)
+
+    def partitions(self) -> frozenset[int]:
+        """The partitions that have a cursor."""
+        return frozenset(self._next)
+
+    def clear(self) -> None:
+        """The partitions were revoked."""
+        self._next.clear()
+        self._rewound_to.clear()

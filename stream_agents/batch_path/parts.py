@@ -1,0 +1,40 @@
+"""The parts of one batch path, put together by the composition root and carried by the Faust application."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from stream_agents.batch_path.changelog_reader import ChangelogReader
+from stream_agents.batch_path.contract import HotTopic, Observer, PathLimits, Process
+from stream_agents.batch_path.delivery import Delivery
+from stream_agents.batch_path.lease import Lease
+from stream_agents.batch_path.publisher import Publisher
+from stream_agents.batch_path.table import BatchTable
+
+
+@dataclass(frozen=True, slots=True)
+class PathParts:
+    """What the consumer needs to serve the hot topic.
+
+    Attributes:
+        process: from records to what they come to.
+        observer: metrics and health.
+        on_failure: told about an error that no retry can mend; the worker ends.
+    """
+
+    hot: HotTopic
+    limits: PathLimits
+    process: Process[Any]
+    table: BatchTable
+    publisher: Publisher
+    reader: ChangelogReader
+    lease: Lease
+    observer: Observer[Any]
+    on_failure: Callable[[BaseException], None]
+
+    def delivery(self, still_member: Callable[[], Awaitable[bool]]) -> Delivery[Any]:
+        """The order of one batch over these parts."""
+        return Delivery(
+            self.hot, self.process, self.table, self.publisher, self.reader, self.lease, still_member,
+            self.observer.changelog_healed,
+        )  # fmt: skip

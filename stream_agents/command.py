@@ -1,0 +1,42 @@
+"""`riverrun agents`: one worker of the stream agents."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class LogLevel(StrEnum):
+    """How much is told on stderr."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+
+
+def agents(
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of this worker's RocksDB tables; one per worker.", show_default="settings"),
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of /metrics, /healthz, /readyz; 0 takes a free one.", min=0, max=65535)
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much is told on stderr.")] = LogLevel.INFO,
+    topic_prefix: Annotated[str, typer.Option(hidden=True, help="Puts this before every topic name.")] = "",
+) -> None:
+    """Turn events into interests: run one worker of the stream agents.
+
+    Reads events, keeps every visitor's interests, asks for a new list for whoever did something, and sets bad input
+    aside in dead-letters. Start as many as you like, up to the number of partitions; they share the work.
+    Stops cleanly on SIGTERM and Ctrl-C.
+    """
+    # Imported here: Faust and aiokafka take a second, and `riverrun --help` has none to spare.
+    from app.settings import load_settings  # noqa: PLC0415
+    from stream_agents.entry import run_agents  # noqa: PLC0415
+
+    settings = load_settings()
+    overrides = {"state_dir": state_dir, "metrics_port": metrics_port}
+    chosen = settings.agents.model_copy(update={name: value for name, value in overrides.items() if value is not None})
+    run_agents(settings.model_copy(update={"agents": chosen}), topic_prefix=topic_prefix, log_level=log_level.value)

@@ -1,0 +1,186 @@
+"""The agents' one business: a partition's events into its users' interests, as rows, follow-ups and dead letters.
+
+Pure: what to read and where things go are arguments. Idempotent, because the fold is.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from app.contracts.dead_letters import DeadLetter, encode_dead_letter
+from app.contracts.events import Event, encode_event
+from app.errors import StateError
+from app.interests.fold import Bounds, Folded, fold, group_by_user
+from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
+from app.interests.state import UserState, decode_state, encode_state
+from stream_agents.batch_path.contract import Outgoing, ProcessedBatch, ReadRows
+from stream_agents.partitions import partition_of
+
+MAX_DEAD_LETTER_KEY_BYTES: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The topics that the agents write to, besides the rows' own, and their partition counts."""
+
+    events: str
+    events_partitions: int
+    dead_letters: str
+    dead_letters_partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """What a batch came to, in numbers. Every record read is in exactly one of `outcomes` or `dead_letters`.
+
+    Attributes:
+        read: records of the batch.
+        outcomes: valid events by what became of them: applied, replayed, duplicate, ignored, rerouted.
+        late: applied events older than their user's newest one.
+        dead_letters: records set aside, by reason.
+        follow_ups: events sent to the events topic because of this batch.
+        users_changed: users whose state was written (again).
+        users_forgotten: users whose state was erased.
+        users_trimmed: users whose state had to be cut to fit into a message.
+        oldest_received_ts_ms: when Kafka had the batch's oldest record.
+    """
+
+    read: int
+    outcomes: Mapping[str, int]
+    late: int
+    dead_letters: Mapping[str, int]
+    follow_ups: int
+    users_changed: int
+    users_forgotten: int
+    users_trimmed: int
+    oldest_received_ts_ms: int
+
+    @property
+    def accepted(self) -> int:
+        """Valid events, whatever became of them: `read` = `accepted` + dead letters."""
+        return sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class InterestsProcess:
+    """The batch function of the events topic.
+
+    Attributes:
+        home: the partition of a user id.
+        max_row_bytes: largest state that fits into a message; a larger one loses its oldest items.
+    """
+
+    limits: IntakeLimits
+    bounds: Bounds
+    routes: Routes
+    home: Callable[[str], int]
+    max_row_bytes: int
+
+    def __call__(
+        self, partition: int, records: Sequence[SourceRecord], read_rows: ReadRows
+    ) -> ProcessedBatch[BatchSummary]:
+        """Process one partition's records, in log order.
+
+        Raises:
+            StateError: a row of the table was written by another version of riverrun.
+        """
+        intake = take_in(records, self.limits)
+        events = group_by_user(intake.events)
+        rows = read_rows([user_id.encode() for user_id in events])
+        states = {user_id: decode_state(row) for user_id, row in zip(events, rows, strict=True) if row is not None}
+        folded = fold(states, events, self.bounds, is_home=lambda user_id: self.home(user_id) == partition)
+        encoded, trimmed = encode_rows(folded.states, self.max_row_bytes)
+        return ProcessedBatch(
+            rows=encoded,
+            first=[self._follow_up(event) for event in folded.follow_ups],
+            beside=self._dead_letters(intake.dead_letters, records),
+            summary=_summary(records, intake, folded, encoded, trimmed),
+        )
+
+    def _follow_up(self, event: Event) -> Outgoing:
+        return Outgoing(self.routes.events, self.home(event.user_id), event.user_id.encode(), encode_event(event))
+
+    def _dead_letters(self, letters: Sequence[DeadLetter], records: Sequence[SourceRecord]) -> list[Outgoing]:
+        if not letters:
+            return []
+        keys = {record.offset: record.key for record in records}
+        return [self._dead_letter(letter, keys[letter.origin.offset]) for letter in letters]
+
+    def _dead_letter(self, letter: DeadLetter, key: bytes | None) -> Outgoing:
+        if key is not None and len(key) > MAX_DEAD_LETTER_KEY_BYTES:
+            key = None  # its first characters are in the letter
+        partition = partition_of(key or b"", self.routes.dead_letters_partitions)
+        return Outgoing(self.routes.dead_letters, partition, key, encode_dead_letter(letter))
+
+
+def encode_rows(states: Mapping[str, UserState | None], max_row_bytes: int) -> tuple[dict[bytes, bytes | None], int]:
+    """The states' rows by key, and how many had to be cut to fit."""
+    rows: dict[bytes, bytes | None] = {}
+    trimmed = 0
+    for user_id, state in states.items():
+        row = None if state is None else encode_state(state)
+        if state is not None and row is not None and len(row) > max_row_bytes:
+            row = _encode_trimmed(user_id, state, max_row_bytes)
+            trimmed += 1
+        rows[user_id.encode()] = row
+    return rows, trimmed
+
+
+def _encode_trimmed(user_id: str, state: UserState, max_row_bytes: int) -> bytes:
+    """Forget the older half again and again: what a bot with endless ids writes must not stop everybody's partition."""
+    while True:
+        if state.older:
+            state = replace(state, older=dict(list(state.older.items())[len(state.older) // 2 + 1 :]))
+        elif state.interactions or state.queries:
+            state = replace(
+                state,
+                interactions=state.interactions[len(state.interactions) // 2 + 1 :],
+                queries=state.queries[len(state.queries) // 2 + 1 :],
+            )
+        else:
+            raise StateError(f"The state of user {user_id!r} does not fit into {max_row_bytes} bytes, even empty.")
+        row = encode_state(state)
+        if len(row) <= max_row_bytes:
+            return row
+
+
+def row_version(row: bytes) -> int:
+    """The `state_version` of an encoded state, without decoding the rest of it."""
+    # Schema version byte, msgpack array of seven, then the version as the array's first element.
+    first = row[2]
+    if first < 0x80:  # noqa: PLR2004  # msgpack: a small integer is its own byte
+        return first
+    size = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}.get(first)
+    if size is None:
+        return decode_state(row).state_version
+    return int.from_bytes(row[3 : 3 + size])
+
+
+def _summary(
+    records: Sequence[SourceRecord],
+    intake: Intake,
+    folded: Folded,
+    rows: Mapping[bytes, bytes | None],
+    trimmed: int,
+) -> BatchSummary:
+    forgotten = sum(row is None for row in rows.values())
+    return BatchSummary(
+        read=len(records),
+        outcomes={
+            "applied": folded.applied,
+            "replayed": folded.replayed,
+            "duplicate": folded.duplicates,
+            "ignored": folded.ignored,
+            "rerouted": folded.rerouted,
+        },
+        late=folded.late,
+        dead_letters=Counter(letter.reason.value for letter in intake.dead_letters),
+        follow_ups=len(folded.follow_ups),
+        users_changed=len(rows) - forgotten,
+        users_forgotten=forgotten,
+        users_trimmed=trimmed,
+        oldest_received_ts_ms=records[0].timestamp,
+    )

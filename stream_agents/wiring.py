@@ -1,0 +1,141 @@
+"""The composition root of the stream agents: the only file that names concrete things together."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from yarl import URL
+
+from app.interests.fold import Bounds
+from app.interests.intake import IntakeLimits
+from app.kafka.topics import Topics
+from app.observability import Metrics
+from app.settings import AgentsSettings, KafkaSettings
+from stream_agents.batch_path.app import BatchApp
+from stream_agents.batch_path.changelog_reader import ChangelogReader
+from stream_agents.batch_path.contract import HotTopic, PathLimits
+from stream_agents.batch_path.lease import Lease
+from stream_agents.batch_path.parts import PathParts
+from stream_agents.batch_path.publisher import RECORD_OVERHEAD_BYTES, Publisher, start_publisher
+from stream_agents.batch_path.table import BatchTable
+from stream_agents.interests import InterestsProcess, Routes, row_version
+from stream_agents.observer import AgentsObserver
+from stream_agents.partitions import home_of
+from stream_agents.progress import Progress
+
+MAX_BATCH_BYTES: Final = 768 * 1024  # under the topics' max.message.bytes of 1 MiB; also the largest state
+MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
+LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
+COMMIT_INTERVAL_S: Final = 1.0
+TABLE_NAME: Final = "interests"
+MB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsConfig:
+    """Everything that decides how a worker runs."""
+
+    bootstrap_servers: str
+    kafka: KafkaSettings
+    agents: AgentsSettings
+    topics: Topics
+    state_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """A wired worker: what the runner starts and stops."""
+
+    app: BatchApp
+    publisher: Publisher
+    table: BatchTable
+
+
+WireAgents = Callable[[AgentsConfig, Metrics, Progress, Callable[[BaseException], None]], Awaitable[Agents]]
+
+
+async def wire_agents(
+    config: AgentsConfig, metrics: Metrics, progress: Progress, on_failure: Callable[[BaseException], None]
+) -> Agents:
+    """Put a worker together; must run on the event loop that it will live on.
+
+    Raises:
+        KafkaUnreachable: no broker answers.
+    """
+    app = _faust_app(config)
+    table = BatchTable(_interests_table(app, config))
+    publisher = await start_publisher(
+        config.bootstrap_servers,
+        # Half of it, because aiokafka may send a batch once more just before its time is up.
+        request_timeout_ms=config.kafka.request_timeout_ms // 2,
+        max_batch_bytes=MAX_BATCH_BYTES,
+    )
+    lease_s = LEASE_SHARE * config.kafka.session_timeout_ms / 1000
+    app.serve_in_batches(
+        PathParts(
+            hot=HotTopic(
+                source=config.topics.events.name,
+                changelog=config.topics.interests_changelog.name,
+                row_copies=(config.topics.score_requests.name,),
+                row_version=row_version,
+            ),
+            limits=PathLimits(config.agents.fetch_max_wait_ms, lease_s, MAX_BATCH_BYTES),
+            process=_interests_process(config),
+            table=table,
+            publisher=publisher,
+            reader=ChangelogReader(config.bootstrap_servers, timeout_s=config.kafka.session_timeout_ms / 1000),
+            lease=Lease(lease_s),
+            observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
+            on_failure=on_failure,
+        )
+    )
+    return Agents(app, publisher, table)
+
+
+def _interests_process(config: AgentsConfig) -> InterestsProcess:
+    agents, topics = config.agents, config.topics
+    return InterestsProcess(
+        limits=IntakeLimits(agents.max_event_bytes, agents.max_future_s * 1000),
+        bounds=Bounds(agents.max_interactions, agents.max_items, agents.max_queries, agents.max_age_days * 86_400_000),
+        routes=Routes(
+            topics.events.name, topics.events.partitions, topics.dead_letters.name, topics.dead_letters.partitions
+        ),
+        home=home_of(topics.events.partitions),
+        max_row_bytes=MAX_BATCH_BYTES - MAX_KEY_BYTES - RECORD_OVERHEAD_BYTES,
+    )
+
+
+def _faust_app(config: AgentsConfig) -> BatchApp:
+    session_s = config.kafka.session_timeout_ms / 1000
+    return BatchApp(
+        config.topics.app_id,
+        broker=[URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")],
+        store="rocksdb://",
+        datadir=config.state_folder,
+        web_enabled=False,
+        topic_partitions=config.topics.events.partitions,
+        topic_allow_declare=False,  # `riverrun topics apply` makes topics, with their settings
+        table_standby_replicas=config.agents.standby_replicas,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=config.kafka.heartbeat_interval_ms / 1000,
+        broker_request_timeout=session_s + 1,  # Faust wants at least the session timeout
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        consumer_max_fetch_size=config.agents.fetch_max_bytes,
+        stream_wait_empty=True,
+    )
+
+
+def _interests_table(app: BatchApp, config: AgentsConfig) -> Any:
+    return app.Table(
+        TABLE_NAME,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=config.topics.events.partitions,
+        options={
+            "driver": "rocksdict",
+            "block_cache_size": config.agents.block_cache_mb * MB,
+            "write_buffer_size": config.agents.write_buffer_mb * MB,
+        },
+    )

@@ -1,0 +1,110 @@
+"""Faults between the steps of one batch, and strangers in the changelog, against a real Kafka."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from app.kafka.resolver import ResolvedKafka
+from app.kafka.topics import Topics
+from tests.support.agents import (
+    AgentsProcess,
+    Traffic,
+    agents,
+    assert_golden,
+    committed_everything,
+    last_rows,
+    newest_rows,
+    produce,
+    read_topic,
+)
+
+
+def fault(tmp_path: Path, point: str, number: signal.Signals) -> dict[str, str]:
+    """A fault that strikes once, from now on."""
+    return {"RIVERTEST_FAULT": f"{point}:{number.name}:{armed(tmp_path)}"}
+
+
+def armed(tmp_path: Path) -> Path:
+    file = tmp_path / "armed"
+    file.touch()
+    return file
+
+
+def wait_done(worker: AgentsProcess, kafka: ResolvedKafka, topics: Topics) -> None:
+    worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+
+
+def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
+) -> None:
+    traffic, servers = Traffic(users=200), kafka.bootstrap_servers
+    for point in ("appending", "appended", "written"):
+        produce(servers, topics, traffic.events(3_000))
+        with agents(servers, topics, tmp_path / "a", fault(tmp_path, point, signal.SIGKILL)) as worker:
+            assert worker.process.wait(30) == -signal.SIGKILL
+        if point == "appended":
+            shutil.rmtree(tmp_path / "a")
+    with agents(servers, topics, tmp_path / "a") as worker:
+        wait_done(worker.wait_ready(), kafka, topics)
+        assert worker.stop() == 0
+    assert_golden(servers, topics, [tmp_path / "a"])
+
+
+@pytest.mark.parametrize("point", ["processed", "appending", "appended"])
+def test_a_worker_stopped_with_a_batch_in_hand_and_woken_after_the_takeover_spoils_nothing(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path, point: str
+) -> None:
+    traffic, servers = Traffic(users=2_000), kafka.bootstrap_servers
+    with agents(servers, topics, tmp_path / "zombie", fault(tmp_path, point, signal.SIGSTOP)) as zombie:
+        (tmp_path / "armed").unlink()
+        zombie.wait_ready()
+        produce(servers, topics, traffic.events(2_000))
+        zombie.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        armed(tmp_path)
+        produce(servers, topics, traffic.events(2_000))
+        zombie.wait(lambda: not (tmp_path / "armed").exists(), "it was not stopped")
+        with agents(servers, topics, tmp_path / "heir") as heir:
+            heir.wait_ready()
+            produce(servers, topics, traffic.events(5_000))
+            wait_done(heir, kafka, topics)
+            zombie.send(signal.SIGCONT)
+            zombie.wait(lambda: zombie.metric("riverrun_assigned_partitions") > 0, "the woken worker got no work")
+            # Few events after it: whatever it spoiled is not overwritten by chance.
+            produce(servers, topics, traffic.events(20))
+            wait_done(heir, kafka, topics)
+            heir.wait(lambda: the_last_word_is_the_newest(servers, topics), "stale rows are the last ones")
+            assert zombie.stop() == 0
+            assert heir.stop() == 0
+    assert_golden(servers, topics, [tmp_path / "zombie", tmp_path / "heir"])
+
+
+def the_last_word_is_the_newest(servers: str, topics: Topics) -> bool:
+    """Whether compaction would keep the newest row of every user."""
+    log = read_topic(servers, topics.interests_changelog.name)
+    return last_rows(log) == newest_rows(log)
+
+
+def test_what_a_stranger_writes_into_the_changelog_is_overwritten_even_when_nothing_happens(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
+) -> None:
+    traffic, servers = Traffic(users=200), kafka.bootstrap_servers
+    changelog = topics.interests_changelog.name
+    with agents(servers, topics, tmp_path / "a") as worker:
+        worker.wait_ready()
+        produce(servers, topics, traffic.events(1_000))
+        wait_done(worker, kafka, topics)
+        old = newest_rows(read_topic(servers, changelog))
+        produce(servers, topics, traffic.events(1_000))
+        wait_done(worker, kafka, topics)
+        stranger = KafkaProducer(bootstrap_servers=servers)
+        for user, row in old.items():
+            stranger.send(changelog, row, key=user.encode())
+        stranger.send(changelog, None, key=next(iter(old)).encode())
+        stranger.close()
+        worker.wait(lambda: worker.metric("riverrun_changelog_holes_total") > 0, "the stranger was not noticed")
+        worker.wait(lambda: the_last_word_is_the_newest(servers, topics), "the rows were not asserted again")
+        assert worker.stop() == 0
+    assert_golden(servers, topics, [tmp_path / "a"])

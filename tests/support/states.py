@@ -1,0 +1,27 @@
+"""Hand-made user states."""
+
+from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState
+
+Did = tuple[Kind, str]
+
+
+def state_of(
+    *did: Did | Interaction,
+    version: int = 0,
+    older: dict[str, OlderItem] | None = None,
+    event_id: str = "",
+    event_type: str = "view",
+    received_ts_ms: int = 0,
+) -> UserState:
+    """The state of a user who did this, oldest first, a second apart."""
+    interactions = [
+        one if isinstance(one, Interaction) else Interaction(one[1], one[0], 10_000 + 1_000 * place)
+        for place, one in enumerate(did)
+    ]
+    cause = StateCause(event_id or f"event-{version}", event_type, 10_000, received_ts_ms)
+    return UserState(version, cause, interactions, older or {}, [], [], [])
+
+
+def rated(item_id: str, stars: float) -> Interaction:
+    """A rating."""
+    return Interaction(item_id, Kind.RATE, 10_000, stars)

@@ -1,0 +1,176 @@
+"""A person's own file: mapped, checked, and every complaint names the place."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from app.data.interactions import Dataset
+from app.data.mapping import catalog_mapping, interaction_mapping
+from app.data.tables import load_table, read_catalog
+from app.errors import DataError
+from app.interests.state import Kind
+
+MAP = "user=customer_id,item=sku,ts=time"
+
+
+def load(path: Path, text: str = MAP, catalog: Path | None = None, catalog_text: str = "") -> Dataset:
+    return load_table(path, interaction_mapping(text), catalog, catalog_mapping(catalog_text))
+
+
+def csv_file(folder: Path, *lines: str, name: str = "log.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_csv_file_comes_in_time_order_with_ties_as_they_stand(tmp_path: Path) -> None:
+    path = csv_file(
+        tmp_path, "customer_id,sku,time,junk", "ann,tea,300,x", "bob,cup,100,x", "ann,pot,300,x", "bob,tea,200,x"
+    )
+    log = load(path).interactions
+    assert [log.item_ids[item] for item in log.items] == ["cup", "tea", "tea", "pot"]
+    assert [log.user_ids[user] for user in log.users] == ["bob", "bob", "ann", "ann"]
+    assert log.ts_ms.tolist() == [100_000, 200_000, 300_000, 300_000]
+    assert set(log.kinds.tolist()) == {Kind.VIEW}
+
+
+@pytest.mark.parametrize(
+    ("cell", "ts_ms"),
+    [
+        ("1700000000", 1_700_000_000_000),
+        ("1700000000.25", 1_700_000_000_250),
+        ("1700000000000", 1_700_000_000_000),
+        ("2023-11-14T22:13:20Z", 1_700_000_000_000),
+        ("2023-11-14T23:13:20+01:00", 1_700_000_000_000),
+        ("2023-11-14 22:13:20", 1_700_000_000_000),
+        ("2023-11-14", 1_699_920_000_000),
+    ],
+)
+def test_times_are_read_as_people_write_them(tmp_path: Path, cell: str, ts_ms: int) -> None:
+    assert load(csv_file(tmp_path, "customer_id,sku,time", f"ann,tea,{cell}")).interactions.ts_ms.tolist() == [ts_ms]
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    columns = {
+        "customer_id": [7, 8],
+        "sku": [1.0, 2.0],
+        "time": [datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), datetime(2023, 11, 14, tzinfo=UTC)],
+        "what": ["purchase", "click"],
+        "stars": [None, 4.5],
+    }
+    parquet.write_table(pa.table(columns), path)
+    log = load(path, MAP + ",type=what,rating=stars").interactions
+    assert [log.user_ids[user] for user in log.users] == ["8", "7"]
+    assert [log.item_ids[item] for item in log.items] == ["2", "1"]
+    assert log.kinds.tolist() == [Kind.CLICK, Kind.PURCHASE]
+    assert log.ratings[0] == 4.5
+
+
+def test_wire_names_need_no_mapping_and_other_events_are_left_out(tmp_path: Path) -> None:
+    path = csv_file(
+        tmp_path, "user_id,item_id,ts,type", "ann,tea,1,view", "ann,cup,2,impression", "ann,pot,3,add_to_cart"
+    )
+    log = load(path, "").interactions
+    assert log.kinds.tolist() == [Kind.VIEW, Kind.ADD_TO_CART]
+
+
+def test_ratings_without_types_are_rates(tmp_path: Path) -> None:
+    log = load(csv_file(tmp_path, "customer_id,sku,time,rating", "ann,tea,1,3", "ann,cup,2,")).interactions
+    assert log.kinds.tolist() == [Kind.RATE, Kind.RATE]
+
+
+def test_the_catalog_gives_titles_and_items_nobody_touched(tmp_path: Path) -> None:
+    log = csv_file(tmp_path, "customer_id,sku,time", "ann,tea,1", "ann,mystery,2")
+    catalog = csv_file(
+        tmp_path,
+        "id,name,path,maker,cost,colour",
+        "pot,A pot,Kitchen > Pots,Acme,12.5,red",
+        'tea,"Tea, green",Food|Drinks,,,',
+        name="items.csv",
+    )
+    fields = "item=id,title=name,category=path,brand=maker,price=cost,attribute:shade=colour"
+    data = load(log, MAP, catalog, fields)
+    pot, tea, mystery = data.catalog
+    assert (pot.title, pot.category, pot.brand, pot.price) == ("A pot", ("Kitchen", "Pots"), "Acme", 12.5)
+    assert pot.attributes == {"shade": "red"}
+    assert (tea.title, tea.category, tea.price) == ("Tea, green", ("Food", "Drinks"), None)
+    assert mystery.title == "mystery"
+    assert tuple(item.item_id for item in data.catalog) == data.interactions.item_ids
+    assert data.fingerprint != load(log).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("ann,,5", r"log.csv row 2, column 'sku': got nothing, wanted an id"),
+        (",tea,5", r"log.csv row 2, column 'customer_id': got nothing"),
+        ("ann,tea,", r"row 2, column 'time': got nothing, wanted epoch seconds"),
+        ("ann,tea,yesterday", r"row 2, column 'time': got 'yesterday'"),
+        ("ann,tea,nan", r"row 2, column 'time': got 'nan'"),
+        ("ann,tea,-5", r"row 2, column 'time': got '-5', wanted a time from 1970 to 3000"),
+        ("ann,tea,9e20", r"row 2, column 'time': got '9e20'"),
+        (f"ann,{'x' * 300},5", r"row 2, column 'sku': got 'xxx"),
+    ],
+)
+def test_a_wrong_cell_is_named(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(csv_file(tmp_path, "customer_id,sku,time", "ann,tea,1", row))
+
+
+def test_an_unknown_type_is_named_with_those_there_are(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "customer_id,sku,time,type", "ann,tea,1,bought")
+    with pytest.raises(DataError, match=r"row 1, column 'type': got 'bought', wanted one of view, .*purchase"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("user=customer,item=sku,ts=time", r"no column 'customer' for 'user'.*--map user=customer_id"),
+        ("item=sku,ts=time", r"no column 'user_id' for 'user'"),
+        ("user=customer_id,item=sku,ts=time,type=what", r"no column 'what' for 'type'"),
+        ("user", r"--map has 'user', wanted field=column"),
+        ("usr=customer_id", r"unknown field 'usr'"),
+        ("user=a,user=b", r"names 'user' twice"),
+    ],
+)
+def test_a_wrong_mapping_says_how(tmp_path: Path, text: str, message: str) -> None:
+    path = csv_file(tmp_path, "customer_id,sku,time", "ann,tea,1")
+    with pytest.raises(DataError, match=message):
+        load(path, text)
+
+
+def test_a_catalog_with_an_item_twice_is_refused(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "item_id,title", "tea,Tea", "tea,Tea again")
+    with pytest.raises(DataError, match=r"row 2, column 'item_id': got 'tea', wanted an id that is there once"):
+        read_catalog(path, catalog_mapping(""))
+
+
+def test_a_price_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "item_id,title,price", "tea,Tea,cheap")
+    with pytest.raises(DataError, match=r"row 1: Expected `float.*price"):
+        read_catalog(path, catalog_mapping(""))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("log.txt", b"a", "neither .parquet nor .csv"),
+        ("log.parquet", b"not parquet", "cannot be read"),
+        ("log.csv", b"a,b\n1\n", "cannot be read"),
+        ("log.csv", b"", "cannot be read"),
+    ],
+)
+def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name}.*{message}"):
+        load(tmp_path / name, "user=a,item=b,ts=a")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There is no file"):
+        load(tmp_path / "nowhere.csv")

@@ -1,0 +1,186 @@
+"""A version folder: the same numbers back, and no damage goes unnoticed."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.data.popularity import Popularity
+from app.errors import ModelVersionError
+from app.interests.state import Kind
+from model_server.model.sequences import sequence_batch
+from model_server.registry.load import FILES, load_version
+from model_server.registry.save import CHECKSUMS, save_version, version_name
+from model_server.registry.version import TrainedModel, TrainingData, latest_version
+from tests.support.model import HashEncoder, did, tiny_network
+
+CPU = torch.device("cpu")
+NOW_MS = 1_795_352_701_000
+
+
+def a_model(seed: int = 1) -> TrainedModel:
+    item_ids = tuple(f"item-{index}" for index in range(6))
+    return TrainedModel(
+        network=tiny_network(seed),
+        text_encoder="hash-1",
+        item_ids=item_ids,
+        texts=HashEncoder().encode(item_ids),
+        popularity=Popularity(reference_ts_ms=99, half_life_days=14, weights={"item-1": 2.5}),
+        data=TrainingData(
+            name="planted",
+            sha256="abc",
+            events=10,
+            users=3,
+            items=6,
+            first_ts_ms=1,
+            last_ts_ms=99,
+            held_out_events=4,
+        ),
+        metrics={"validation_ndcg10": 0.25},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_version(tmp_path / "models", a_model(), NOW_MS)
+
+
+def test_loading_gives_what_was_saved(folder: Path) -> None:
+    saved, loaded = a_model(), load_version(folder, CPU)
+    assert loaded.name == folder.name
+    model = loaded.model
+    assert (model.item_ids, model.popularity, model.data) == (saved.item_ids, saved.popularity, saved.data)
+    assert (model.metrics, model.text_encoder) == (saved.metrics, saved.text_encoder)
+    assert np.array_equal(model.texts, saved.texts)
+    batch = sequence_batch([did("item-1", "item-4")], {"item-1": 1, "item-4": 4}, {Kind.RATE}, 10)
+    users = []
+    for each in (saved, model):
+        vectors = each.network.item_vectors(torch.arange(6), torch.from_numpy(each.texts))
+        users.append(each.network.scores(each.network.encode_users(batch, vectors), vectors))
+    assert torch.equal(users[0], users[1])
+    assert not model.network.training
+
+
+def test_the_name_is_the_time_and_the_content(folder: Path, tmp_path: Path) -> None:
+    again = save_version(tmp_path / "again", a_model(), NOW_MS)
+    other = save_version(tmp_path / "again", a_model(seed=2), NOW_MS)
+    assert folder.name.startswith("20261122-")
+    assert again.name == folder.name
+    assert other.name != folder.name
+
+
+def test_saving_the_same_twice_is_saving_it_once(folder: Path) -> None:
+    assert save_version(folder.parent, a_model(), NOW_MS) == folder
+    assert load_version(folder, CPU).name == folder.name
+
+
+def test_the_newest_finished_version_is_the_latest(folder: Path) -> None:
+    newer = save_version(folder.parent, a_model(), NOW_MS + 5_000)
+    (folder.parent / "99999999-notaversion").mkdir()
+    assert latest_version(folder.parent) == newer
+
+
+def test_without_versions_there_is_no_latest(tmp_path: Path) -> None:
+    assert latest_version(tmp_path) is None
+    assert latest_version(tmp_path / "nowhere") is None
+
+
+def test_what_a_killed_save_left_is_no_version_and_goes_at_the_next_save(tmp_path: Path) -> None:
+    leftover = tmp_path / ".incomplete"
+    leftover.mkdir()
+    (leftover / "model.safetensors").write_bytes(b"half")
+    assert latest_version(tmp_path) is None
+    save_version(tmp_path, a_model(), NOW_MS)
+    assert not leftover.exists()
+
+
+def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    broken = a_model()
+    broken.metrics["not JSON"] = object()  # type: ignore[assignment]  # that is the point
+    with pytest.raises(TypeError):
+        save_version(tmp_path, broken, NOW_MS)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("name", [*FILES, CHECKSUMS])
+def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ModelVersionError, match=name):
+        load_version(folder, CPU)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_refused(folder: Path, name: str) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1])
+    with pytest.raises(ModelVersionError, match=rf"{name} is truncated or was changed"):
+        load_version(folder, CPU)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_byte_is_refused(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelVersionError, match=rf"{name} is truncated or was changed"):
+        load_version(folder, CPU)
+
+
+def test_changed_checksums_are_refused(folder: Path) -> None:
+    content = json.loads((folder / CHECKSUMS).read_bytes())
+    content["items.json"] = "0" * 64
+    (folder / CHECKSUMS).write_text(json.dumps(content))
+    with pytest.raises(ModelVersionError, match="not what the version's name vouches for"):
+        load_version(folder, CPU)
+
+
+def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelVersionError, match="Run `riverrun train`"):
+        load_version(tmp_path / "20260101-000000-abcdef", CPU)
+
+
+def resealed(folder: Path, change: Callable[[Path], None]) -> Path:
+    """The folder with something changed and every checksum made right again, as a careless tool would."""
+    copy = folder.parent / "copy"
+    shutil.copytree(folder, copy)
+    change(copy)
+    from app.files import sha256_of  # noqa: PLC0415 - only here
+
+    sums = json.dumps({name: sha256_of(copy / name) for name in FILES}).encode()
+    (copy / CHECKSUMS).write_bytes(sums)
+    return copy.rename(folder.parent / version_name(sums, NOW_MS))
+
+
+def edited_config(key: str, value: object) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        config = json.loads((copy / "config.json").read_bytes())
+        (config["network"] if key in config["network"] else config)[key] = value
+        (copy / "config.json").write_text(json.dumps(config))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (edited_config("hidden", 25), "does not fit its config.json"),
+        (edited_config("items", 7), "does not fit together"),
+        (edited_config("text_dimension", 9), "does not fit together"),
+        (edited_config("schema_version", 99), "schema version 99"),
+        (edited_config("hidden", "many"), "config.json cannot be read"),
+        (lambda copy: (copy / "items.json").write_text('["only one"]'), "does not fit together"),
+        (lambda copy: (copy / "model.safetensors").write_bytes(b"\x80\x04pickle"), "model.safetensors cannot be read"),
+        (
+            lambda copy: shutil.copy(copy / "texts.safetensors", copy / "model.safetensors"),
+            "does not fit its config.json",
+        ),
+        (lambda copy: shutil.copy(copy / "model.safetensors", copy / "texts.safetensors"), "wanted float32 'texts'"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(folder: Path, change: Callable[[Path], None], reason: str) -> None:
+    with pytest.raises(ModelVersionError, match=reason):
+        load_version(resealed(folder, change), CPU)

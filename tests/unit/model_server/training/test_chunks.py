@@ -1,0 +1,32 @@
+"""Chunks cover every transition exactly once, whatever the cut."""
+
+import numpy as np
+import pytest
+
+from model_server.training.chunks import epoch_batches, histories_of
+from tests.support.model import interactions_of
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_epoch_holds_every_transition_once(seed: int) -> None:
+    lengths = [1, 2, 7, 25, 4, 0]
+    rows = [(user, user * 30 + step, step) for step in range(25) for user, n in enumerate(lengths) if step < n]
+    log = interactions_of(rows, users=len(lengths), items=200)
+    seen: list[tuple[int, int]] = []
+    for batch in epoch_batches(histories_of(log), 6, 3, np.random.default_rng(seed)):
+        assert int(batch.sequences.lengths.max()) <= 6
+        seen.extend(zip(batch.sequences.positions[batch.real].tolist(), batch.targets.tolist(), strict=True))
+    wanted = [(user * 30 + step, user * 30 + step + 1) for user, n in enumerate(lengths) for step in range(n - 1)]
+    assert sorted(seen) == sorted(wanted)
+
+
+def test_epochs_are_cut_differently_and_a_seed_repeats_them() -> None:
+    log = interactions_of([(0, step, step) for step in range(50)], users=1, items=60)
+
+    def lengths(rng: np.random.Generator) -> list[int]:
+        return [n for batch in epoch_batches(histories_of(log), 8, 2, rng) for n in batch.sequences.lengths.tolist()]
+
+    rng = np.random.default_rng(4)
+    first, second = lengths(rng), lengths(rng)
+    assert first != second
+    assert lengths(np.random.default_rng(4)) == first

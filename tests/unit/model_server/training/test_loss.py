@@ -1,0 +1,42 @@
+"""The blocked softmax loss gives autograd's numbers."""
+
+import torch
+from torch.nn import functional
+
+from model_server.training import loss as loss_module
+from model_server.training.loss import full_softmax_loss
+from tests.support.model import assert_close
+
+
+def test_loss_and_gradients_equal_autograds() -> None:
+    generator = torch.Generator().manual_seed(1)
+    queries = torch.randn(37, 8, generator=generator).mul(5).requires_grad_()
+    items = torch.randn(11, 8, generator=generator).requires_grad_()
+    targets = torch.randint(11, (37,), generator=generator)
+    wanted = functional.cross_entropy(queries @ items.T, targets)
+    wanted_gradients = torch.autograd.grad(wanted * 3, (queries, items))
+    got = full_softmax_loss(queries, items, targets)
+    assert_close(got, wanted)
+    for gradient, wanted_gradient in zip(torch.autograd.grad(got * 3, (queries, items)), wanted_gradients, strict=True):
+        assert_close(gradient, wanted_gradient)
+
+
+def test_blocks_change_nothing() -> None:
+    generator = torch.Generator().manual_seed(2)
+    items = 1_000
+    positions = 2 * loss_module._BLOCK_LOGITS // items + 5  # noqa: SLF001 - as many as need three blocks
+    queries = torch.randn(positions, 4, generator=generator).requires_grad_()
+    vectors = torch.randn(items, 4, generator=generator).requires_grad_()
+    targets = torch.randint(items, (positions,), generator=generator)
+    wanted = functional.cross_entropy(queries @ vectors.T, targets)
+    wanted_gradients = torch.autograd.grad(wanted, (queries, vectors))
+    got = full_softmax_loss(queries, vectors, targets)
+    assert_close(got, wanted)
+    for gradient, wanted_gradient in zip(torch.autograd.grad(got, (queries, vectors)), wanted_gradients, strict=True):
+        assert_close(gradient, wanted_gradient)
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    queries = torch.tensor([[1_000.0, 0.0]], requires_grad=True)
+    items = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    assert full_softmax_loss(queries, items, torch.tensor([1])).item() == 2_000.0

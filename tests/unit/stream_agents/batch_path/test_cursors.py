@@ -1,0 +1,57 @@
+"""Where partitions continue."""
+
+from stream_agents.batch_path.cursors import Admission, Cursors
+
+
+def test_a_partition_without_committed_offset_starts_where_its_log_does() -> None:
+    cursors = Cursors()
+
+    assert cursors.admit(0, 17) is Admission.PROCESS
+    assert cursors.get(0) == 17
+
+
+def test_a_batch_that_does_not_start_at_the_cursor_sends_the_consumer_back() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+
+    assert cursors.admit(0, 150) is Admission.REWIND
+    assert cursors.admit(0, 50) is Admission.REWIND
+    assert cursors.get(0) == 100
+    assert cursors.admit(0, 100) is Admission.PROCESS
+
+
+def test_records_that_are_gone_are_skipped_after_going_back_once() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+
+    assert cursors.admit(0, 500) is Admission.REWIND
+    assert cursors.admit(0, 500) is Admission.PROCESS
+    assert cursors.get(0) == 500
+
+
+def test_going_back_is_tried_anew_after_progress() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.admit(0, 500)
+    cursors.admit(0, 100)
+    cursors.advance(0, 110)
+
+    assert cursors.admit(0, 500) is Admission.REWIND
+
+
+def test_a_committed_offset_never_moves_a_partition_that_is_under_way() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.advance(0, 120)
+    cursors.start(0, 100)
+
+    assert cursors.get(0) == 120
+
+
+def test_revoked_partitions_have_no_cursor() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.clear()
+
+    assert cursors.partitions() == frozenset()
+    assert cursors.get(0) is None
