@@ -107,7 +107,13 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
     half_life_days = settings.scoring.popularity_half_life_days
     popularity = LivePopularity(model.popularity, half_life_days, limits)
-    scorer = Scorer(model.network, index, load_surfaces(), lambda: popularity.ranking, installation.device)
+    scorer = Scorer(
+        model.network,
+        index,
+        load_surfaces(settings.scoring.surfaces_file),
+        lambda: popularity.ranking,
+        installation.device,
+    )
     async with AsyncExitStack() as stack:
         address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
         publisher = await stack.enter_async_context(open_publisher(address, timeout_ms))

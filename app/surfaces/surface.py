@@ -67,20 +67,21 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     rating_scale: Annotated[float, Meta(gt=0, le=10)]
 
 
-def load_surfaces(path: Path = PACKAGED) -> Surfaces:
-    """Read the surfaces.
+def load_surfaces(file: Path | None = None) -> Surfaces:
+    """Read the surfaces from this file, or from the one that riverrun brings.
 
     Raises:
         SettingsError: the file cannot be read or says something that riverrun does not know; names the place.
     """
+    path = file or PACKAGED
     try:
-        file = msgspec.yaml.decode(path.read_bytes(), type=_File)
+        entries = msgspec.yaml.decode(path.read_bytes(), type=_File)
     except OSError as error:
         raise SettingsError(f"Cannot read {path}: {error.strerror}.") from error
     except msgspec.DecodeError as error:
         raise SettingsError(f"Wrong surfaces in {path}: {error}.") from error
-    surfaces = tuple(_surface(name, entry, path) for name, entry in file.surfaces.items())
-    return Surfaces(surfaces, file.rating_scale)
+    surfaces = tuple(_surface(name, entry, path) for name, entry in entries.surfaces.items())
+    return Surfaces(surfaces, entries.rating_scale)
 
 
 def _surface(name: str, entry: _SurfaceEntry, path: Path) -> Surface:

@@ -20,7 +20,7 @@ from app.interests.state import UserState, encode_state
 from app.kafka.topics import Topics, TopicSpec
 
 _REPOSITORY = Path(__file__).parents[2]
-_COMMAND = (sys.executable, "-m", "tests.support.score_main")
+_COMMAND = (sys.executable, "-m", "app.cli.main", "score")
 _WAIT_S = 60.0
 _SESSION_TIMEOUT_MS = 3_000
 
