@@ -76,7 +76,7 @@ class ScoringSettings(_Section):
     max_batch_users: int = Field(512, ge=1, description="most users scored in one batch")
     fetch_max_wait_ms: int = Field(20, ge=1, description="how long an idle fetch waits at the broker")
     popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
-    threads: int = Field(0, ge=0, description="torch threads; 0 leaves it to torch")
+    threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")
 
 
 class Settings(BaseSettings):

@@ -11,7 +11,7 @@ from app.observability import Status
 
 LOOP_STUCK_S: Final = 30.0
 STALLED_S: Final = 60.0
-RESTORING_STALLED_S: Final = 180.0
+RESTORING_STALLED_S: Final = 120.0
 
 
 @dataclass(slots=True)

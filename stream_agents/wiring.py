@@ -18,6 +18,7 @@ from stream_agents.batch_path.changelog_reader import ChangelogReader
 from stream_agents.batch_path.contract import HotTopic, PathLimits
 from stream_agents.batch_path.lease import Lease
 from stream_agents.batch_path.parts import PathParts
+from stream_agents.batch_path.patient_recovery import PatientTableManager
 from stream_agents.batch_path.publisher import RECORD_OVERHEAD_BYTES, Publisher, start_publisher
 from stream_agents.batch_path.table import BatchTable
 from stream_agents.interests import InterestsProcess, Routes, row_version
@@ -114,6 +115,7 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
         broker=[URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")],
         store="rocksdb://",
         datadir=config.state_folder,
+        TableManager=PatientTableManager,
         web_enabled=False,
         topic_partitions=config.topics.events.partitions,
         topic_allow_declare=False,  # `riverrun topics apply` makes topics, with their settings

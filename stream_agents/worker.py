@@ -16,7 +16,7 @@ from stream_agents.wiring import Agents
 
 log = logging.getLogger("riverrun.agents")
 
-STOP_TIMEOUT_S: Final = 25.0
+STOP_TIMEOUT_S: Final = 15.0
 CRASH_STOP_TIMEOUT_S: Final = 8.0
 BEAT_S: Final = 1.0
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

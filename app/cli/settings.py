@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.settings import Settings, known_variables, load_settings
 
@@ -16,7 +16,7 @@ def settings(as_json: Annotated[bool, typer.Option("--json", help="One JSON obje
     if as_json:
         typer.echo(json.dumps(values))
         return
-    table = Table("Variable", "Value", "Meaning", title="Settings", title_justify="left")
+    table = Table(Column("Variable", no_wrap=True), "Value", "Meaning", title="Settings", title_justify="left")
     for variable, meaning in known_variables().items():
         value = values[variable]
         table.add_row(variable, "" if value is None else str(value), meaning)

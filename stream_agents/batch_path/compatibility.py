@@ -38,7 +38,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
         ("_create_worker_consumer", "_fetch_records", "_ensure_consumer", "call_thread", "on_start"),
     ),
     (QueueServiceThread, ("method_queue", "_method_queue")),
-    (Recovery, ("_slurp_changelogs", "need_recovery")),
+    (Recovery, ("_slurp_changelogs", "need_recovery", "_wait", "signal_recovery_start")),
     (TableManager, ("recovery", "on_actives_ready", "on_rebalance_start")),
     (Store, ("offset_key", "_db_for_partition", "revoke_partitions")),
     (GroupCoordinator, ("_do_heartbeat", "_on_join_complete", "reset_generation")),
@@ -48,6 +48,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
 IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Consumer.__init__, ("_committed_offset",)),
     (TableManager.__init__, ("actives_ready",)),
+    (Recovery._wait, ("ServiceStopped", "RebalanceAgain")),  # noqa: SLF001  # checked, not called
     (Store.__init__, ("_dbs",)),
     (Recovery.__init__, ("active_offsets", "standby_offsets", "active_tps", "standby_tps")),
     (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records")),

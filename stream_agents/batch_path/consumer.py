@@ -171,7 +171,8 @@ class BatchConsumer(driver.Consumer):
         polled = await self._thread.poll(others, timeout)
         if polled.epoch != self.assignment_epoch:
             return {}
-        return self._restorer.restore(polled.records, cast("TableManager", self.app.tables).recovery)
+        tables = cast("TableManager", self.app.tables)
+        return self._restorer.restore(polled.records, tables.recovery, restored=tables.actives_ready)
 
     # --- commits
 

@@ -23,12 +23,18 @@ class ChangelogRestorer:
         self._parts = parts
         self._restorations: dict[int, Restoration] = {}
 
-    def restore(self, polled: Mapping[TP, Sequence[Any]], recovery: Any) -> dict[TP, list[Any]]:
-        """Write the hot table's records; what is left for Faust: those of other topics, and each last one."""
+    def restore(self, polled: Mapping[TP, Sequence[Any]], recovery: Any, *, restored: bool) -> dict[TP, list[Any]]:
+        """Write the hot table's records; what is left for Faust: those of other topics, and each last one.
+
+        Once the active partitions are `restored` they have a writer. A poll that was under way at that moment may
+        still bring what this writer, or a stranger, has just appended: neither may move the table's offset from here.
+        """
         left: dict[TP, list[Any]] = {}
         for tp, records in polled.items():
             if tp.topic != self._parts.hot.changelog:
                 left[tp] = list(records)
+            elif restored and tp in recovery.active_tps:
+                continue
             elif records and self._write(tp, records, recovery):
                 left[tp] = [records[-1]]
         return left
