@@ -14,8 +14,6 @@ from model_server.wiring import GROUP, Installation, find_version, observe, run
 
 logger = logging.getLogger(__name__)
 
-_CHATTY = ("aiokafka", "kafka")
-
 
 def start(settings: Settings, bootstrap_servers: str, version_name: str | None, topic_prefix: str) -> None:
     """Serve until SIGTERM or SIGINT.
@@ -23,9 +21,6 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
     Raises:
         RiverrunError: no broker, topics that are not as they should be, no usable model version, a port in use.
     """
-    if logger.isEnabledFor(logging.INFO) and not logger.isEnabledFor(logging.DEBUG):
-        for name in _CHATTY:  # their news of every connection are for --log-level debug
-            logging.getLogger(name).setLevel(logging.WARNING)
     metrics, health, server = observe(settings)
     with server:
         logger.info("Metrics and probes on port %d.", server.port)

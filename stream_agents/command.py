@@ -1,18 +1,9 @@
 """`riverrun agents`: one worker of the stream agents."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-
-class LogLevel(StrEnum):
-    """How much is told on stderr."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
 
 
 def agents(
@@ -23,7 +14,6 @@ def agents(
     metrics_port: Annotated[
         int | None, typer.Option(help="Port of /metrics, /healthz, /readyz; 0 takes a free one.", min=0, max=65535)
     ] = None,
-    log_level: Annotated[LogLevel, typer.Option(help="How much is told on stderr.")] = LogLevel.INFO,
     topic_prefix: Annotated[str, typer.Option(hidden=True, help="Puts this before every topic name.")] = "",
 ) -> None:
     """Turn events into interests: run one worker of the stream agents.
@@ -39,4 +29,4 @@ def agents(
     settings = load_settings()
     overrides = {"state_dir": state_dir, "metrics_port": metrics_port}
     chosen = settings.agents.model_copy(update={name: value for name, value in overrides.items() if value is not None})
-    run_agents(settings.model_copy(update={"agents": chosen}), topic_prefix=topic_prefix, log_level=log_level.value)
+    run_agents(settings.model_copy(update={"agents": chosen}), topic_prefix=topic_prefix)

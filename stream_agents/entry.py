@@ -12,7 +12,6 @@ from app.kafka.topics import load_topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
 from stream_agents.batch_path.compatibility import check_compatibility
-from stream_agents.logs import log_to_stderr
 from stream_agents.metrics import METRICS
 from stream_agents.progress import Progress, healthy, ready
 from stream_agents.state_folder import check_topic_ids, claimed_folder
@@ -24,20 +23,18 @@ from stream_agents.worker import run_worker
 log = logging.getLogger("riverrun.agents")
 
 
-def run_agents(settings: Settings, *, topic_prefix: str, log_level: str, wire: WireAgents = wire_agents) -> None:
+def run_agents(settings: Settings, *, topic_prefix: str, wire: WireAgents = wire_agents) -> None:
     """Run one worker until it is told to stop.
 
     Args:
         settings: all of them.
         topic_prefix: stands before every topic's name.
-        log_level: debug, info or warning.
         wire: puts the worker together; tests put faults in between.
 
     Raises:
         RiverrunError: it cannot start, or met something that a person can mend.
         WorkerCrashed: it met something else.
     """
-    log_to_stderr(log_level)
     servers = settings.kafka.bootstrap_servers
     if not servers:
         raise SettingsError(

@@ -3,7 +3,6 @@
 The processes bring their own commands (entry points `riverrun.commands`): nothing here imports Faust or torch.
 """
 
-import logging
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated, Final
@@ -14,6 +13,7 @@ from rich.markup import escape
 
 from app.cli import bench, contracts, demo, replay, settings, topics
 from app.errors import RiverrunError
+from app.logs import LogLevel, log_to_stderr
 
 _PANELS: Final = {
     "agents": "Run",
@@ -65,18 +65,12 @@ def _print_version(asked: bool) -> None:
 
 
 def _common(
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="How much is told on stderr.")] = LogLevel.INFO,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    level = logging.getLevelNamesMapping().get(log_level.upper())
-    if level is None:
-        raise typer.BadParameter(f"{log_level} is none of debug, info, warning, error", param_hint="--log-level")
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    if level > logging.DEBUG:
-        for client in ("kafka", "aiokafka"):  # they tell of every connection
-            logging.getLogger(client).setLevel(max(level, logging.WARNING))
+    log_to_stderr(log_level)
 
 
 if __name__ == "__main__":

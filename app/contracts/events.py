@@ -141,6 +141,11 @@ def encode_event(event: Event) -> bytes:
     return _encoder.encode(event)
 
 
+def is_internal(value: bytes) -> bool:
+    """Whether riverrun sent this event to itself: such a one may be larger, for it carries a bounded state."""
+    return isinstance(decode_event(value), HandOver | Inherit)
+
+
 def event_type(event: Event) -> str:
     """The event's `type` as on the wire, for example `"add_to_cart"`."""
     tag: str = type(event).__struct_config__.tag  # type: ignore[assignment]  # msgspec types it as str | int | None

@@ -33,6 +33,7 @@ from app.interests.intake import ReceivedEvent
 from app.interests.state import Interaction, Kind, OlderItem, Query, StateCause, UserState
 
 RECENT_EVENTS: Final = 32
+MAX_QUERY_CHARACTERS: Final = 200
 
 _KINDS: Final[Mapping[type, Kind]] = {
     View: Kind.VIEW,
@@ -177,7 +178,7 @@ class _Draft:
         if kind is not None:
             return self._insert(Interaction(event.item_id, kind, event.ts_ms, _strength(event)))  # type: ignore[union-attr]  # every type in _KINDS has an item_id
         if isinstance(event, Search):
-            self.queries.append(Query(event.query, event.ts_ms))
+            self.queries.append(Query(event.query[:MAX_QUERY_CHARACTERS], event.ts_ms))
             self.queries.sort(key=_query_ts)
         elif isinstance(event, Identify) and event.anonymous_id not in self.aliases:
             self.aliases.append(event.anonymous_id)

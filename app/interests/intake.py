@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
-from app.contracts.events import Event, InvalidEvent, decode_event
+from app.contracts.events import Event, InvalidEvent, decode_event, is_internal
 
 
 class SourceRecord(Protocol):
@@ -62,8 +62,13 @@ def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
     dead_letters: list[DeadLetter] = []
     for record in records:
         value = record.value
-        if value is None or len(value) > limits.max_event_bytes:
-            dead_letters.append(_unreadable(record, limits))
+        if value is None:
+            detail = "an event needs a value; to erase a user send a forget event"
+            dead_letters.append(_dead(record, DeadReason.NULL_VALUE, detail))
+            continue
+        if len(value) > limits.max_event_bytes and not is_internal(value):
+            detail = f"the event has {len(value)} bytes; at most {limits.max_event_bytes}"
+            dead_letters.append(_dead(record, DeadReason.TOO_LARGE, detail))
             continue
         event = decode_event(value)
         if isinstance(event, InvalidEvent):
@@ -78,13 +83,6 @@ def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
         else:
             events.append(ReceivedEvent(event, record.offset, record.timestamp))
     return Intake(events, dead_letters)
-
-
-def _unreadable(record: SourceRecord, limits: IntakeLimits) -> DeadLetter:
-    if record.value is None:
-        return _dead(record, DeadReason.NULL_VALUE, "an event needs a value; to erase a user send a forget event")
-    detail = f"the event has {len(record.value)} bytes; at most {limits.max_event_bytes}"
-    return _dead(record, DeadReason.TOO_LARGE, detail)
 
 
 def _dead(record: SourceRecord, reason: DeadReason, detail: str, field: str = "") -> DeadLetter:

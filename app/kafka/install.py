@@ -23,6 +23,8 @@ from app.errors import KafkaStartFailed
 from app.kafka import broker_config, maven
 from app.kafka.java import Java
 
+_TELL_EVERY = 12  # jars
+
 Progress = Callable[[str], None]
 """Takes a short line about what is going on now; called a few times a second at most."""
 
@@ -144,7 +146,8 @@ def _fetch_missing(jars: tuple[maven.Jar, ...], scratch: Path, install: KafkaIns
             for future in as_completed(running):
                 size += future.result()
                 done += 1
-                on_progress(f"Apache Kafka {install.version}: {done} of {len(jars)} jars, {size / 1e6:.0f} MB")
+                if done % _TELL_EVERY == 0 or done == len(jars):
+                    on_progress(f"Apache Kafka {install.version}: {done} of {len(jars)} jars, {size / 1e6:.0f} MB")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -26,7 +26,8 @@ from app.kafka.topics import Topics
 from stream_agents.interests import row_version
 from stream_agents.partitions import partition_of
 
-AGENTS = (sys.executable, "-m", "tests.support.agents_main")
+AGENTS = (sys.executable, "-m", "app.cli.main", "agents")
+FAULTY_AGENTS = (sys.executable, "-m", "tests.support.agents_main")
 REPOSITORY = Path(__file__).parents[2]
 LIMITS = IntakeLimits(max_event_bytes=65_536, max_future_ms=86_400_000)
 OFFSET_KEY = b"__faust\0offset__"
@@ -69,9 +70,10 @@ class AgentsProcess:
             **(extra_environment or {}),
         }
         self._log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
+        command = FAULTY_AGENTS if any(name.startswith("RIVERTEST_") for name in environment) else AGENTS
         with self._log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*AGENTS, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
+                [*command, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
                 stderr=log, stdout=log, env=environment, cwd=REPOSITORY,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`riverrun agents` without the other commands, and with faults where a test wants one.
+"""`riverrun agents` with the faults that a test wants.
 
 RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches that point while the file exists, it
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
@@ -15,11 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from app.errors import RiverrunError
+from app.logs import LogLevel, log_to_stderr
 from app.observability import Metrics
-from stream_agents.command import agents
 from stream_agents.progress import Progress
 
 
@@ -102,22 +100,17 @@ async def wire_with_faults(
 
 
 def main() -> None:
-    """Run the command; where a fault or an agent is wanted, with the wiring above."""
-    if not {"RIVERTEST_FAULT", "RIVERTEST_SLOW_AGENT"} & os.environ.keys():
-        cli = typer.Typer(pretty_exceptions_enable=False)
-        cli.command()(agents)
-        cli()
-        return
-    from app.settings import load_settings  # noqa: PLC0415
+    """Run the worker with the wiring above."""
+    from app.settings import load_settings  # noqa: PLC0415  # as late as the command imports it
     from stream_agents.entry import run_agents  # noqa: PLC0415
 
+    log_to_stderr(LogLevel.INFO)
     options = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
     settings = load_settings()
     chosen = settings.agents.model_copy(update={"state_dir": Path(options["--state-dir"]), "metrics_port": 0})
     run_agents(
-        settings.model_copy(update={"agents": chosen}),
-        topic_prefix=options["--topic-prefix"], log_level="info", wire=wire_with_faults,
-    )  # fmt: skip
+        settings.model_copy(update={"agents": chosen}), topic_prefix=options["--topic-prefix"], wire=wire_with_faults
+    )
 
 
 if __name__ == "__main__":

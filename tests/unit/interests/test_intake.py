@@ -6,8 +6,9 @@ import json
 import pytest
 
 from app.contracts.dead_letters import DeadReason, decode_dead_letter, encode_dead_letter
-from app.contracts.events import View
+from app.contracts.events import Inherit, View
 from app.interests.intake import Intake, IntakeLimits, take_in
+from app.interests.state import Interaction, Kind
 from tests.support.events import NOON_MS, Record, record
 
 LIMITS = IntakeLimits(max_event_bytes=1_000, max_future_ms=60_000)
@@ -69,6 +70,13 @@ def test_a_null_key_and_unknown_fields_and_old_times_are_tolerated() -> None:
     assert intake.dead_letters == []
     assert intake.events[0].event.ts_ms == 1
     assert intake.events[0].offset == 7
+
+
+def test_an_inheritance_may_be_larger_than_an_event_from_outside() -> None:
+    interactions = tuple(Interaction(f"item-{number}", Kind.VIEW, number) for number in range(100))
+    inherit = Inherit(event_id="e", user_id="ann", ts_ms=NOON_MS, interactions=interactions)
+    intake = take_in([record(inherit)], LIMITS)
+    assert [received.event for received in intake.events] == [inherit]
 
 
 def test_good_events_around_a_bad_one_keep_their_order() -> None:

@@ -4,10 +4,22 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 # "stream_agents": mode names a logger after each module with a service of ours; our own lines are "riverrun".
-LIBRARIES: Final = ("stream_agents", "faust", "mode", "aiokafka", "kafka", "asyncio")
+LIBRARIES: Final = (
+    "stream_agents",
+    "faust",
+    "mode",
+    "aiokafka",
+    "kafka",
+    "asyncio",
+    "httpx",
+    "jgo",
+    "docker",
+    "testcontainers",
+)
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 REPEAT_AFTER_S: Final = 10.0
 
@@ -35,8 +47,17 @@ class Rarely(logging.Filter):
         return True
 
 
-def log_to_stderr(level: str) -> None:
-    """Set logging up; at `debug` the libraries speak, too."""
+class LogLevel(StrEnum):
+    """How much is told on stderr; at `debug` the libraries speak, too."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def log_to_stderr(level: LogLevel) -> None:
+    """Set logging up, once per process, at its entry point."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(FORMAT, datefmt="%H:%M:%S"))
     handler.addFilter(Rarely())
@@ -44,4 +65,4 @@ def log_to_stderr(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for library in LIBRARIES:
-        logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
+        logging.getLogger(library).setLevel(logging.DEBUG if level is LogLevel.DEBUG else logging.ERROR)

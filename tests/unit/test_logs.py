@@ -2,7 +2,7 @@
 
 import logging
 
-from stream_agents.logs import Rarely
+from app.logs import Rarely
 
 
 def line(logger: str, message: str, *values: object, level: int = logging.ERROR) -> logging.LogRecord:
