@@ -5,11 +5,12 @@ applied before (a replay after a crash) and changes nothing, but its user is ret
 crash kept from being published is published then.
 """
 
-import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from hashlib import blake2b
+from itertools import islice
+from typing import Final, TypeVar
 
 from app.contracts.events import (
     AddToCart,
@@ -34,6 +35,9 @@ from app.interests.state import Interaction, Kind, OlderItem, Query, StateCause,
 
 RECENT_EVENTS: Final = 32
 MAX_QUERY_CHARACTERS: Final = 200
+MAX_ALIASES: Final = 8
+
+_T = TypeVar("_T")
 
 _KINDS: Final[Mapping[type, Kind]] = {
     View: Kind.VIEW,
@@ -124,27 +128,27 @@ def _fold_user(
     touched = False
     for each in received:
         event = each.event
-        if isinstance(event, Impression):
+        if type(event) is Impression:
             folded.ignored += 1
             continue
         touched = True
         if each.offset <= draft.version:
             folded.replayed += 1
-            folded.follow_ups.extend(_follow_ups(event, draft))
+            folded.follow_ups += _follow_ups(event, draft)
             continue
-        if isinstance(event, Forget):
-            folded.follow_ups.extend(_follow_ups(event, draft))
+        if type(event) is Forget:
+            folded.follow_ups += _follow_ups(event, draft)
             folded.applied += 1
             draft = _Draft(None)
             continue
         if not draft.remember(event.event_id):
             folded.duplicates += 1
             continue
-        folded.late += draft.apply(event, bounds)
+        folded.late += draft.apply(event)
         folded.applied += 1
         draft.version = each.offset
-        draft.cause = StateCause(event.event_id, event_type(event), event.ts_ms, each.received_ts_ms)
-        folded.follow_ups.extend(_follow_ups(event, draft))
+        draft.newest = each
+        folded.follow_ups += _follow_ups(event, draft)
     if touched:
         folded.states[user_id] = draft.finish(bounds)
 
@@ -152,27 +156,32 @@ def _fold_user(
 class _Draft:
     """A user's state while events are applied to it: mutable, and never seen outside this module."""
 
-    __slots__ = ("aliases", "cause", "interactions", "older", "queries", "recent", "version")
+    __slots__ = ("aliases", "before", "interactions", "newest", "queries", "recent", "version")
 
     def __init__(self, state: UserState | None) -> None:
-        self.version = -1 if state is None else state.state_version
-        self.cause = None if state is None else state.cause
-        self.interactions = [] if state is None else list(state.interactions)
-        self.older = {} if state is None else dict(state.older)
-        self.queries = [] if state is None else list(state.queries)
-        self.recent = [] if state is None else list(state.recent_events)
-        self.aliases = [] if state is None else list(state.aliases)
+        self.before = state
+        self.newest: ReceivedEvent | None = None  # the last one that was applied
+        if state is None:
+            self.version = -1
+            self.interactions, self.queries, self.recent, self.aliases = [], [], [], []
+        else:
+            # Copies: the state that came in is somebody else's.
+            self.version = state.state_version
+            self.interactions = state.interactions.copy()
+            self.queries = state.queries.copy()
+            self.recent = state.recent_events.copy()
+            self.aliases = state.aliases.copy()
 
     def remember(self, event_id: str) -> bool:
         """False when this event id is among the newest ones already."""
         # 64 bits: a false match among 32 ids would take 10^17 events.
-        hashed = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest())
+        hashed = int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
         if hashed in self.recent:
             return False
         self.recent.append(hashed)
         return True
 
-    def apply(self, event: Event, bounds: Bounds) -> int:
+    def apply(self, event: Event) -> int:
         """Apply one new event; 1 when it came late (older than the newest interaction), else 0."""
         kind = _KINDS.get(type(event))
         if kind is not None:
@@ -200,11 +209,13 @@ class _Draft:
 
     def finish(self, bounds: Bounds) -> UserState | None:
         """The state, brought back into its bounds; None when nothing was ever applied (or all was forgotten)."""
-        if self.cause is None:
-            return None
-        interactions, older = self.interactions, self.older
+        if self.newest is None:
+            return self.before
+        interactions = self.interactions
+        older = {} if self.before is None else self.before.older
         surplus = len(interactions) - bounds.max_interactions
         if surplus > 0:
+            older = older.copy()
             for leaving in interactions[:surplus]:
                 _retire(older, leaving)
             del interactions[:surplus]
@@ -212,19 +223,36 @@ class _Draft:
             oldest_ms = interactions[-1].ts_ms - bounds.max_age_ms
             if interactions[0].ts_ms < oldest_ms:
                 interactions = interactions[bisect_right(interactions, oldest_ms - 1, key=_interaction_ts) :]
-            while older and (len(older) > bounds.max_items or next(iter(older.values())).last_ts_ms < oldest_ms):
-                del older[next(iter(older))]
-        # A negative bound in a slice would keep all but the first: zero needs its own words.
-        queries = self.queries[-bounds.max_queries :] if bounds.max_queries else []
+            if older:
+                older = _bounded(older, bounds.max_items, oldest_ms)
         return UserState(
             self.version,
-            self.cause,
+            _cause(self.newest),
             interactions,
             older,
-            queries,
-            self.recent[-RECENT_EVENTS:],
-            self.aliases[-8:],
+            _last(self.queries, bounds.max_queries),
+            _last(self.recent, RECENT_EVENTS),
+            _last(self.aliases, MAX_ALIASES),
         )
+
+
+def _cause(newest: ReceivedEvent) -> StateCause:
+    event = newest.event
+    return StateCause(event.event_id, event_type(event), event.ts_ms, newest.received_ts_ms)
+
+
+def _last(values: list[_T], most: int) -> list[_T]:
+    """The last `most` values; `values[-most:]` would be all of them for 0."""
+    return values if len(values) <= most else values[len(values) - most :]
+
+
+def _bounded(older: dict[str, OlderItem], most: int, oldest_ms: int) -> dict[str, OlderItem]:
+    """Without the items that left first: those beyond the bound, and those that are too old."""
+    surplus = len(older) - most
+    for place, item in enumerate(older.values()):
+        if place >= surplus and item.last_ts_ms >= oldest_ms:
+            return dict(islice(older.items(), place, None)) if place else older
+    return {}
 
 
 def _retire(older: dict[str, OlderItem], leaving: Interaction) -> None:
@@ -238,8 +266,10 @@ def _retire(older: dict[str, OlderItem], leaving: Interaction) -> None:
     )
 
 
-def _follow_ups(event: Event, draft: _Draft) -> list[Event]:
+def _follow_ups(event: Event, draft: _Draft) -> Sequence[Event]:
     """What an event causes for other users. Ids are derived, so that a repetition is recognised as one."""
+    if type(event) in _KINDS:
+        return ()
     if isinstance(event, Identify) and event.anonymous_id != event.user_id:
         follow_up_id = f"{event.event_id}/hand-over"
         return [HandOver(event_id=follow_up_id, user_id=event.anonymous_id, ts_ms=event.ts_ms, heir_id=event.user_id)]
@@ -257,13 +287,13 @@ def _follow_ups(event: Event, draft: _Draft) -> list[Event]:
         return [
             Forget(event_id=f"{event.event_id}/{alias}", user_id=alias, ts_ms=event.ts_ms) for alias in draft.aliases
         ]
-    return []
+    return ()
 
 
 def _strength(event: Event) -> float:
-    if isinstance(event, Rate):
+    if type(event) is Rate:
         return event.rating
-    if isinstance(event, Purchase | AddToCart):
+    if type(event) is Purchase or type(event) is AddToCart:
         return event.quantity
     return 1.0
 
