@@ -55,7 +55,7 @@ class AgentsSettings(_Section):
     state_dir: Path = Field(Path(".riverrun/agents"), description="RocksDB tables; one folder per worker")
     standby_replicas: int = Field(0, ge=0, description="warm copies of every table partition on other workers")
     fetch_max_bytes: int = Field(524_288, ge=16_384, description="most bytes of one partition in one batch")
-    fetch_max_wait_ms: int = Field(20, ge=1, description="how long an idle fetch waits at the broker")
+    fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     max_event_bytes: int = Field(65_536, ge=256, description="a larger event is a dead letter")
     max_future_s: int = Field(86_400, ge=0, description="an event further in the future is a dead letter")
     max_interactions: int = Field(50, ge=1, description="newest interactions kept per user, for the model")
@@ -74,7 +74,7 @@ class ScoringSettings(_Section):
     surfaces_file: Path | None = Field(None, description="the lists to make; empty: app/surfaces/surfaces.yml")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     max_batch_users: int = Field(512, ge=1, description="most users scored in one batch")
-    fetch_max_wait_ms: int = Field(20, ge=1, description="how long an idle fetch waits at the broker")
+    fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
     threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")
 

@@ -52,7 +52,8 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Store.__init__, ("_dbs",)),
     (Recovery.__init__, ("active_offsets", "standby_offsets", "active_tps", "standby_tps")),
     (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records")),
-    (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_coordinator")),
+    (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_coordinator", "_fetcher")),
+    (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms",)),  # noqa: SLF001  # checked, not called
     (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),
 )
 

@@ -4,6 +4,7 @@ Polls carry their epoch, heartbeats renew the lease, and there are enough worker
 does not keep a commit from running.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import MethodQueue
 
+from app.kafka.fetch_wait import FetchWait
 from stream_agents.batch_path.lease import Lease
 
 # ruff: noqa: SLF001  # the seams into aiokafka are private by nature; compatibility.py checks them at start
@@ -25,7 +27,7 @@ class ThreadOptions:
     """What the thread is told.
 
     Attributes:
-        fetch_max_wait_ms: how long the broker may hold back an empty answer.
+        fetch_max_wait_ms: how long the broker may hold back an empty answer while there is traffic.
         lease: renewed by heartbeats.
         epoch: the consumer's count of revocations, now.
     """
@@ -46,6 +48,8 @@ class Polled:
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka's consumer lives."""
 
+    _fetch_wait: FetchWait  # from `on_start` on
+
     def __init__(self, consumer: Any, options: ThreadOptions, **kwargs: Any) -> None:
         self._options = options
         super().__init__(consumer, **kwargs)
@@ -64,9 +68,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer and tie the lease to its heartbeats."""
+        """Start the consumer, tie the lease to its heartbeats and its fetches' wait to the traffic."""
         await super().on_start()
-        tie_lease(self._ensure_consumer()._coordinator, self._options.lease)
+        consumer = self._ensure_consumer()
+        tie_lease(consumer._coordinator, self._options.lease)
+        self._fetch_wait = FetchWait(consumer, self._options.fetch_max_wait_ms, time.monotonic)
 
     async def poll(self, partitions: set[TP], timeout_s: float) -> Polled:
         """Fetched records of these partitions (never empty: aiokafka reads that as all)."""
@@ -77,6 +83,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         records = await self._fetch_records(
             consumer, partitions, timeout=timeout_s, max_records=consumer._max_poll_records
         )
+        self._fetch_wait.polled(sum(map(len, records.values())))
         # The epoch is read here, right after aiokafka gave the records out: a poll may wait through a whole rebalance,
         # so an epoch taken before it would condemn records of the new assignment.
         return Polled(records, self._options.epoch())
