@@ -6,7 +6,6 @@ Each comes from an environment variable `RIVERRUN_<SECTION>__<NAME>`, for exampl
 
 import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -37,13 +36,13 @@ class KafkaSettings(_Section):
         # The batch path's lease: a produce request must not outlive the right to write (docs/operations.md).
         if self.request_timeout_ms > 0.4 * self.session_timeout_ms:
             raise ValueError(
-                f"request_timeout_ms={self.request_timeout_ms} must be at most 0.4 of "
-                f"session_timeout_ms={self.session_timeout_ms}"
+                f"RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS={self.request_timeout_ms} must be at most 0.4 of "
+                f"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS={self.session_timeout_ms}"
             )
         if self.heartbeat_interval_ms > self.session_timeout_ms / 3:
             raise ValueError(
-                f"heartbeat_interval_ms={self.heartbeat_interval_ms} must be at most a third of "
-                f"session_timeout_ms={self.session_timeout_ms}"
+                f"RIVERRUN_KAFKA__HEARTBEAT_INTERVAL_MS={self.heartbeat_interval_ms} must be at most a third of "
+                f"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS={self.session_timeout_ms}"
             )
         return self
 
@@ -82,7 +81,10 @@ class ScoringSettings(_Section):
 class Settings(BaseSettings):
     """Every setting of riverrun, checked."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True)
+    # An empty variable is an unset one: that is how compose files and CI write "nothing".
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     cache_dir: Path = Field(
         Path(os.path.expanduser("~/.cache/riverrun")), description="downloads: Kafka, data sets, encoder"
@@ -105,15 +107,14 @@ def known_variables() -> dict[str, str]:
     return variables
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
         SettingsError: a `RIVERRUN_` variable is unknown, or a value is wrong; names the variable.
     """
-    present = os.environ if environment is None else environment
     known = known_variables()
-    for variable in present:
+    for variable in os.environ:
         if variable.upper().startswith(PREFIX) and variable.upper() not in known:
             close = difflib.get_close_matches(variable.upper(), known, n=1)
             hint = f"Did you mean {close[0]}?" if close else "`riverrun settings` lists what there is."
@@ -123,5 +124,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         variable = (PREFIX + DELIMITER.join(str(part) for part in first["loc"])).upper()
+        if first["type"] == "value_error":  # settings that contradict each other; the message names them
+            raise SettingsError(
+                f"Wrong settings: {first['msg'].removeprefix('Value error, ')}.", hint="Change one of the two."
+            ) from error
         got = "" if isinstance(first["input"], dict | BaseModel) else f" (got {first['input']!r})"
         raise SettingsError(f"Wrong setting {variable}: {first['msg']}{got}.", hint=known.get(variable, "")) from error

@@ -1,12 +1,15 @@
 """`riverrun demo`: the whole loop on real people's events."""
 
 import json
+import signal
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from app.settings import load_settings
@@ -40,8 +43,10 @@ def demo(
         return Live(LiveView(watch, headline), console=console, screen=True, refresh_per_second=8)
 
     def say(line: str) -> None:
-        console.print(f"[dim]·[/dim] {line}")
+        console.print(f"[dim]·[/dim] {escape(line)}", soft_wrap=True)
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: topics and folders of the demo go with it
+        signal.signal(number, lambda got, _frame: sys.exit(128 + got))
     report = run_demo(load_settings(), DemoPlan(events, rate), say, screen)
     console.print(_summary(report))
     if as_json:

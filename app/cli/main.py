@@ -3,9 +3,11 @@
 The processes bring their own commands (entry points `riverrun.commands`): nothing here imports Faust or torch.
 """
 
+import errno
 import sys
 from importlib.metadata import entry_points, version
-from typing import Annotated, Final
+from io import TextIOWrapper
+from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +23,10 @@ _PANELS: Final = {
     "train": "Learn",
     "evaluate": "Learn",
 }
+
+
+# What a disk or a folder refuses, in any command and anywhere: nothing that a traceback would help with.
+_REFUSED: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 def build() -> typer.Typer:
@@ -48,14 +54,34 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run a command; an error that a person can mend is one line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII only still gets its answer
     try:
         build()()
     except RiverrunError as error:
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(f"[bold red]riverrun:[/bold red] {escape(error.what)}")
-        if error.hint:
-            console.print(f"          {escape(error.hint)}")
-        sys.exit(error.exit_code)
+        _fail(error)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        _fail(refused(error))
+
+
+def refused(error: OSError) -> RiverrunError:
+    """What a person reads when a file or folder cannot be written or read."""
+    return RiverrunError(
+        f"{error.filename or 'A file'}: {error.strerror}.",
+        hint="Free some space or permit it, or choose another place: RIVERRUN_CACHE_DIR, RIVERRUN_AGENTS__STATE_DIR, "
+        "RIVERRUN_SCORING__MODELS_DIR, TMPDIR.",
+    )
+
+
+def _fail(error: RiverrunError) -> NoReturn:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[bold red]riverrun:[/bold red] {escape(error.what)}")
+    if error.hint:
+        console.print(f"          {escape(error.hint)}")
+    sys.exit(error.exit_code)
 
 
 def _print_version(asked: bool) -> None:

@@ -3,6 +3,7 @@
 `docs/asyncapi.json` is this document; a test fails when the two differ.
 """
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,7 +65,7 @@ def asyncapi_document(topic_names: Mapping[str, str], version: str) -> dict[str,
     schemas, components = msgspec.json.schema_components(
         [channel.message_type for channel in CHANNELS], ref_template=_REF_TEMPLATE
     )
-    _sort_unions([schemas, components])
+    _settle([schemas, components])
     messages = {
         _camel(channel.role): {
             "name": channel.role,
@@ -110,13 +111,16 @@ def asyncapi_document(topic_names: Mapping[str, str], version: str) -> dict[str,
     }
 
 
-def _sort_unions(node: Any) -> None:
-    """Put every `anyOf` in a fixed order: msgspec's differs from process to process."""
+def _settle(node: Any) -> None:
+    """Make it the same in every process and under every Python."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
     for child in children:
-        _sort_unions(child)
+        _settle(child)
     if isinstance(node, dict) and "anyOf" in node:
-        node["anyOf"].sort(key=str)
+        node["anyOf"].sort(key=str)  # msgspec's order differs from process to process
+    if isinstance(node, dict) and isinstance(node.get("description"), str):
+        # A docstring: Python 3.13 takes its indentation away, 3.12 does not.
+        node["description"] = inspect.cleandoc(node["description"])
 
 
 def _camel(role: str) -> str:

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from app.contracts.events import Id, Price, Text, TimestampMs
+from app.contracts.events import Price, Text
+from app.interests.state import Id, TimestampMs
 
 SCHEMA_VERSION: Final = 1
 

@@ -9,12 +9,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from app.interests.state import Interaction, Query
+from app.interests.state import Id, Interaction, Query, QueryText, TimestampMs
 
 SCHEMA_VERSION: Final = 1
 
-Id = Annotated[str, Meta(min_length=1, max_length=256)]
-TimestampMs = Annotated[int, Meta(ge=0, le=32_503_680_000_000, description="milliseconds since 1970, UTC")]
 Text = Annotated[str, Meta(max_length=2_000)]
 Rating = Annotated[float, Meta(ge=0, le=10)]
 Quantity = Annotated[float, Meta(gt=0)]
@@ -84,7 +82,7 @@ class Impression(_ItemEvent, frozen=True, kw_only=True, gc=False, tag="impressio
 class Search(_EventBase, frozen=True, kw_only=True, gc=False, tag="search"):
     """The visitor searched."""
 
-    query: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    query: QueryText
 
 
 class Identify(_EventBase, frozen=True, kw_only=True, gc=False, tag="identify"):

@@ -18,6 +18,7 @@ from app.errors import DataError
 from app.files import exclusive, sha256_of, sync_folder
 
 _FETCH_TIMEOUT_S: Final = 600
+_DISK_FULL: Final = "No space left on device"
 
 OnMessage = Callable[[str], None]
 """Told in one line what is going on."""
@@ -146,6 +147,11 @@ def _install_with_uv(requirement: str, target: Path) -> None:
         ) from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1].strip()
+        if _DISK_FULL in last:
+            raise DataError(
+                f"{requirement} could not be fetched: no space left for {target.parent.parent} or for uv's own cache.",
+                hint="Free some, or set RIVERRUN_CACHE_DIR and UV_CACHE_DIR to folders on another disk.",
+            )
         raise DataError(
             f"{requirement} could not be fetched: {last}",
             hint="It needs the network (or a package index in UV_DEFAULT_INDEX) once; afterwards it is in the cache.",

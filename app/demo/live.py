@@ -23,6 +23,7 @@ from app.replay import events_of, paced
 _READY_TIMEOUT_S: Final = 120.0
 _SETTLE_TIMEOUT_S: Final = 120.0
 _COUNT_INTERVAL_S: Final = 0.5
+_COUNT_TIMEOUT_S: Final = 10.0
 
 Screen = Callable[[Watch], AbstractContextManager[object]]
 """Shows a watch for the length of a `with` block."""
@@ -61,6 +62,11 @@ class _Counts:
     rejected: int
     lag: int
 
+    @property
+    def handled(self) -> int:
+        """Events that the agents are done with."""
+        return self.accepted + self.rejected
+
 
 class LiveRun:
     """One live part, from a pipeline that starts to the report."""
@@ -87,13 +93,13 @@ class LiveRun:
             await asyncio.to_thread(self._stage.pipeline.wait_ready, _READY_TIMEOUT_S)
             self._say("Agents and model server are ready.")
             await self._backfill(shop, events_of(dataset, 0, cut))
-            before = self._count()
+            before = await self._accounted(cut, _Counts(0, 0, 0))
             titles = {item.item_id: item.title for item in dataset.catalog}
             watch = Watch(len(live), titles, shop.ledger, Person(busiest(live)), started_s=time.perf_counter())
             shop.on_list = watch.arrived
             with screen(watch):
                 await self._live(shop, watch, live, before)
-            after = self._count()
+            after = await self._accounted(len(live), before)
         return DemoReport(
             events=len(live),
             accepted=after.accepted - before.accepted,
@@ -157,6 +163,18 @@ class LiveRun:
             watch.rejected = now.rejected - before.rejected
             watch.lag = now.lag
             await asyncio.sleep(_COUNT_INTERVAL_S)
+
+    async def _accounted(self, events: int, before: _Counts) -> _Counts:
+        """The counts once so many more events are in them, or as they are after a while.
+
+        The agents count a batch when it is safe in RocksDB too; its lists may reach the shop before that.
+        """
+        deadline = time.monotonic() + _COUNT_TIMEOUT_S
+        while True:
+            now = await asyncio.to_thread(self._count)
+            if now.handled - before.handled >= events or time.monotonic() > deadline:
+                return now
+            await asyncio.sleep(_COUNT_INTERVAL_S / 10)
 
     def _count(self) -> _Counts:
         agents, model_server = self._stage.pipeline.agents.metrics(), self._stage.pipeline.model_server.metrics()

@@ -7,7 +7,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,13 @@ _LOG_LINES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start one process: its name, its command, its settings, and the port of its probes."""
+    """How to start one process: its name, its command, its settings, and the port of its probes.
+
+    The command is made for a folder of the process's own, which goes with it, also when everything is killed.
+    """
 
     name: str
-    arguments: tuple[str, ...]
+    arguments: Callable[[Path], tuple[str, ...]]
     environment: Mapping[str, str]
     port: int
 
@@ -41,7 +44,7 @@ class RunningProcess:
         self.port = launch.port
         self._folder = Path(tempfile.mkdtemp(prefix=f"riverrun-{launch.name}-"))
         self._guard = GuardedProcess(
-            [sys.executable, "-m", "app.cli.main", *launch.arguments],
+            [sys.executable, "-m", "app.cli.main", *launch.arguments(self._folder)],
             self._folder,
             environment={**os.environ, **launch.environment},
         )

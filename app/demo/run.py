@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -60,7 +59,7 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
     """
     dataset = load_movielens(settings.cache_dir, say)
     model_version = trained_model(MOVIELENS, HOLDOUT_EVENTS, settings, say)
-    with resolve_kafka(settings, say) as kafka, tempfile.TemporaryDirectory(prefix="riverrun-demo-") as scratch:
+    with resolve_kafka(settings, say) as kafka:
         say(f"Kafka: {kafka.why}")
         # Where Kafka is somebody's own, the demo keeps to topics of its own.
         prefix = f"demo-{secrets.token_hex(3)}-" if kafka.kind == "configured" else ""
@@ -68,7 +67,7 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
         apply_topics(kafka.bootstrap_servers, topics)
         try:
             asyncio.run(_send_catalog(kafka.bootstrap_servers, topics.catalog.name, dataset.catalog))
-            agents = _agents(kafka, prefix, Path(scratch))
+            agents = _agents(kafka, prefix)
             model_server = _model_server(kafka, prefix, settings.scoring.models_dir, model_version)
             with Pipeline(agents, model_server) as pipeline:
                 yield Stage(
@@ -104,17 +103,19 @@ async def _send_catalog(bootstrap_servers: str, topic: str, items: Sequence[Cata
         await publish_catalog(producer, topic, items)
 
 
-def _agents(kafka: ResolvedKafka, prefix: str, scratch: Path) -> Launch:
+def _agents(kafka: ResolvedKafka, prefix: str) -> Launch:
     port = _free_port()
-    options = ("--topic-prefix", prefix, "--state-dir", str(scratch / "agents"), "--metrics-port", str(port))
-    return Launch("agents", ("agents", *options), _environment(kafka), port)
+    options = ("--topic-prefix", prefix, "--metrics-port", str(port))
+    return Launch(
+        "agents", lambda own: ("agents", "--state-dir", str(own / "state"), *options), _environment(kafka), port
+    )
 
 
 def _model_server(kafka: ResolvedKafka, prefix: str, models_dir: Path, version: str) -> Launch:
     port = _free_port()
     model = ("--models-dir", str(models_dir), "--version", version)
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch("score", ("score", *model, *options), _environment(kafka), port)
+    return Launch("score", lambda _own: ("score", *model, *options), _environment(kafka), port)
 
 
 def _environment(kafka: ResolvedKafka) -> dict[str, str]:

@@ -60,10 +60,16 @@ class Shopfront:
         await publish_events(self.producer, topic, noted(), ledger.sent, ledger.stored)
 
     async def settled(self, timeout_s: float) -> bool:
-        """Wait until every user's newest list was caused by the user's newest event; False: it never came."""
+        """Wait until every user's newest list was caused by the user's newest event; False: it never came.
+
+        Raises:
+            Exception: what ended the subscription.
+        """
         deadline = time.monotonic() + timeout_s
         while self.ledger.owed():
-            if time.monotonic() > deadline or (self._following is not None and self._following.done()):
+            if self._following is not None and self._following.done():
+                self._following.result()
+            if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.05)
         return True

@@ -31,7 +31,7 @@ from app.contracts.events import (
     event_type,
 )
 from app.interests.intake import ReceivedEvent
-from app.interests.state import Interaction, Kind, OlderItem, Query, StateCause, UserState
+from app.interests.state import MAX_ID_LENGTH, Interaction, Kind, OlderItem, Query, StateCause, UserState
 
 RECENT_EVENTS: Final = 32
 MAX_QUERY_CHARACTERS: Final = 200
@@ -271,12 +271,12 @@ def _follow_ups(event: Event, draft: _Draft) -> Sequence[Event]:
     if type(event) in _KINDS:
         return ()
     if isinstance(event, Identify) and event.anonymous_id != event.user_id:
-        follow_up_id = f"{event.event_id}/hand-over"
+        follow_up_id = _derived_id(event, "hand-over")
         return [HandOver(event_id=follow_up_id, user_id=event.anonymous_id, ts_ms=event.ts_ms, heir_id=event.user_id)]
     if isinstance(event, HandOver):
         return [
             Inherit(
-                event_id=f"{event.event_id}/inherit",
+                event_id=_derived_id(event, "inherit"),
                 user_id=event.heir_id,
                 ts_ms=event.ts_ms,
                 interactions=tuple(draft.interactions),
@@ -284,10 +284,16 @@ def _follow_ups(event: Event, draft: _Draft) -> Sequence[Event]:
             )
         ]
     if isinstance(event, Forget):
-        return [
-            Forget(event_id=f"{event.event_id}/{alias}", user_id=alias, ts_ms=event.ts_ms) for alias in draft.aliases
-        ]
+        return [Forget(event_id=_derived_id(event, alias), user_id=alias, ts_ms=event.ts_ms) for alias in draft.aliases]
     return ()
+
+
+def _derived_id(event: Event, what_for: str) -> str:
+    """`<event id>/<what for>`; hashed where that is longer than an id may be, or the follow-up would be refused."""
+    derived = f"{event.event_id}/{what_for}"
+    if len(derived) <= MAX_ID_LENGTH:
+        return derived
+    return blake2b(derived.encode(), digest_size=16).hexdigest()
 
 
 def _strength(event: Event) -> float:

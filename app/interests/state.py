@@ -7,15 +7,20 @@ Bounded: the newest interactions in full, older ones as one small record per ite
 """
 
 from enum import IntEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from app.errors import StateError
 
 SCHEMA_VERSION: Final = 1
 _PREFIX: Final = bytes([SCHEMA_VERSION])
+
+MAX_ID_LENGTH: Final = 256
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+TimestampMs = Annotated[int, Meta(ge=0, le=32_503_680_000_000, description="milliseconds since 1970, UTC")]
+QueryText = Annotated[str, Meta(min_length=1, max_length=2_000)]
 
 
 class Kind(IntEnum):
@@ -34,9 +39,9 @@ class Kind(IntEnum):
 class Interaction(Struct, frozen=True, array_like=True, gc=False):
     """One thing a user did. `strength` is the rating in stars, the quantity bought, or 1."""
 
-    item_id: str
+    item_id: Id
     kind: Kind
-    ts_ms: int
+    ts_ms: TimestampMs
     strength: float = 1.0
 
 
@@ -54,8 +59,8 @@ class OlderItem(Struct, frozen=True, array_like=True, gc=False):
 class Query(Struct, frozen=True, array_like=True, gc=False):
     """One search."""
 
-    text: str
-    ts_ms: int
+    text: QueryText
+    ts_ms: TimestampMs
 
 
 class StateCause(Struct, frozen=True, array_like=True, gc=False):

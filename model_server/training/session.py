@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,9 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
         torch.set_num_threads(request.threads)
     dataset = open_dataset(request.source, settings.cache_dir, console.print)
     part = split_newest(dataset.interactions, request.holdout_events)
-    kept = trained_before(request.models_dir, dataset.fingerprint, len(part.after), device) if request.reuse else None
+    encoder = open_text_encoder(settings.cache_dir, device, console.print)
+    wanted = TrainedOn(dataset.fingerprint, len(part.after), encoder.fingerprint)
+    kept = trained_before(request.models_dir, wanted, device, console.print) if request.reuse else None
     if kept is not None:
         console.print(f"Version {kept.name} was trained on this data before: taking it.")
         _report(_summary(kept.folder, started), kept.model, as_json=request.as_json)
@@ -63,7 +66,6 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
         held_out_events=len(part.after),
         popularity_half_life_days=settings.scoring.popularity_half_life_days,
     )
-    encoder = open_text_encoder(settings.cache_dir, device, console.print)
     with ExitStack() as stack:
         bar = TrainingBar(console, stack)
         model = train_model(job, encoder, request.options, device, bar.on_progress, bar.on_texts)
@@ -72,14 +74,27 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
     return folder
 
 
-def trained_before(models_dir: Path, sha256: str, held_out_events: int, device: torch.device) -> ModelVersion | None:
-    """The newest whole version that was trained on exactly this data; a damaged one is passed over."""
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What makes an earlier version as good as a new one: the data, what was held out, the text encoder."""
+
+    sha256: str
+    held_out_events: int
+    text_encoder: str
+
+
+def trained_before(
+    models_dir: Path, wanted: TrainedOn, device: torch.device, say: Callable[[str], object]
+) -> ModelVersion | None:
+    """The newest whole version that was trained on exactly this; says which damaged ones it passed over."""
     for folder in reversed(finished_versions(models_dir)):
         try:
             version = load_version(folder, device)
-        except ModelVersionError:
+        except ModelVersionError as error:
+            say(f"Passed over: {error.what}")
             continue
-        if (version.model.data.sha256, version.model.data.held_out_events) == (sha256, held_out_events):
+        data = version.model.data
+        if TrainedOn(data.sha256, data.held_out_events, version.model.text_encoder) == wanted:
             return version
     return None
 

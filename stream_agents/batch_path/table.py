@@ -9,7 +9,10 @@ from typing import Any
 
 import rocksdict
 
+from app.errors import StateError
 from stream_agents.batch_path.lease import LeaseLost
+
+_NO_SPACE = "No space left on device"
 
 
 class PartitionLost(LeaseLost):
@@ -47,6 +50,7 @@ class BatchTable:
 
         Raises:
             PartitionLost: the partition was closed.
+            StateError: the disk takes no more.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, row in rows.items():
@@ -55,7 +59,15 @@ class BatchTable:
             else:
                 batch.put(key, row)
         batch.put(self._store.offset_key, b"%d" % changelog_offset)
-        self._database(partition).write(batch)
+        try:
+            self._database(partition).write(batch)
+        except Exception as error:  # rocksdict has no class of its own
+            if _NO_SPACE not in str(error):
+                raise
+            raise StateError(
+                "The disk of the state folder is full; nothing was committed that is not written.",
+                hint="Free some space there (RIVERRUN_AGENTS__STATE_DIR) and start again.",
+            ) from error
 
     def estimated_rows(self) -> int:
         """How many rows all open partitions hold, as RocksDB estimates it."""

@@ -23,6 +23,11 @@ def test_a_variable_reaches_its_setting() -> None:
     assert loaded(RIVERRUN_KAFKA__BOOTSTRAP_SERVERS="a:1,b:2").kafka.bootstrap_servers == "a:1,b:2"
 
 
+def test_an_empty_variable_is_an_unset_one() -> None:
+    settings = loaded(HOME="/home/ann", RIVERRUN_CACHE_DIR="", RIVERRUN_KAFKA__BOOTSTRAP_SERVERS="")
+    assert (settings.cache_dir, settings.kafka.bootstrap_servers) == (loaded(HOME="/home/ann").cache_dir, None)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
@@ -30,7 +35,7 @@ def test_a_variable_reaches_its_setting() -> None:
         ("RIVERRUN_COLOUR", "blue", "Unknown setting RIVERRUN_COLOUR"),
         ("RIVERRUN_AGENTS__MAX_INTERACTIONS", "many", "RIVERRUN_AGENTS__MAX_INTERACTIONS"),
         ("RIVERRUN_AGENTS__MAX_INTERACTIONS", "0", "greater than or equal to 1 (got '0')"),
-        ("RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS", "9000", "must be at most 0.4 of session_timeout_ms"),
+        ("RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS", "9000", "must be at most 0.4 of RIVERRUN_KAFKA__SESSION_TIMEOUT_MS"),
         ("RIVERRUN_SCORING__DEVICE", "abacus", "RIVERRUN_SCORING__DEVICE"),
     ],
 )

@@ -18,6 +18,8 @@ from app.contracts.events import (
     Rate,
     Search,
     View,
+    decode_event,
+    encode_event,
 )
 from app.errors import StateError
 from app.interests.fold import Bounds, Folded, fold, group_by_user
@@ -146,6 +148,21 @@ def test_a_login_carries_the_anonymous_interests_over_and_forget_reaches_them() 
     assert [own.item_id for own in merged.interactions] == ["a", "b"]
     forget = folded({"ann": merged}, received(Forget(event_id="f", user_id="ann", ts_ms=NOON_MS), first_offset=20))
     assert [(event.user_id, type(event)) for event in forget.follow_ups] == [("anon", Forget)]
+
+
+@pytest.mark.parametrize("length", [1, 128, 256])
+def test_follow_ups_of_events_with_the_longest_ids_are_events_themselves(length: int) -> None:
+    login = Identify(event_id="e" * length, user_id="ann", ts_ms=NOON_MS, anonymous_id="a" * length)
+    merged = folded({}, received(login))
+    hand_over = merged.follow_ups[0]
+    inherit = folded({}, received(hand_over)).follow_ups[0]
+    forgotten = folded(
+        {"ann": state_after(login)},
+        received(Forget(event_id="f" * length, user_id="ann", ts_ms=NOON_MS), first_offset=1),
+    )
+    for follow_up in (hand_over, inherit, *forgotten.follow_ups):
+        assert decode_event(encode_event(follow_up)) == follow_up
+    assert isinstance(forgotten.follow_ups[0], Forget)
 
 
 def test_a_state_survives_its_bytes_and_another_schema_version_is_refused() -> None:

@@ -72,6 +72,13 @@ def test_a_null_key_and_unknown_fields_and_old_times_are_tolerated() -> None:
     assert intake.events[0].offset == 7
 
 
+@pytest.mark.parametrize("interaction", [["tea", 1, 2**64], ["tea", 1, -1], ["tea", 99, 1], ["", 1, 1]])
+def test_a_forged_inheritance_is_a_dead_letter_and_never_a_state_that_cannot_be_written(interaction: object) -> None:
+    forged = view(type="riverrun.inherit", interactions=[interaction])
+    (letter,) = taken(json.dumps(forged).encode()).dead_letters
+    assert letter.field.startswith("interactions[0]")
+
+
 def test_an_inheritance_may_be_larger_than_an_event_from_outside() -> None:
     interactions = tuple(Interaction(f"item-{number}", Kind.VIEW, number) for number in range(100))
     inherit = Inherit(event_id="e", user_id="ann", ts_ms=NOON_MS, interactions=interactions)
