@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, encode_dead_letter, excerpt
 from app.contracts.recommendations import Cause, Recommendations, encode_recommendations
 from app.interests.state import UserState
+from app.kafka.outgoing import Outgoing
 from app.surfaces.compose import recommendation_id
-from model_server.publisher import Message
 from model_server.requests import Request, UnreadableRequest
 from model_server.scoring.scorer import Lists
 
@@ -37,7 +37,7 @@ def recommendations_of(user_id: str, state: UserState, lists: Lists, edition: Ed
     )
 
 
-def list_messages(requests: Sequence[Request], lists: Sequence[Lists], edition: Edition, now_ms: int) -> list[Message]:
+def list_messages(requests: Sequence[Request], lists: Sequence[Lists], edition: Edition, now_ms: int) -> list[Outgoing]:
     """The messages of a batch.
 
     Args:
@@ -54,11 +54,11 @@ def list_messages(requests: Sequence[Request], lists: Sequence[Lists], edition: 
             whole = recommendations_of(request.user_id, request.state, next(made), edition, now_ms)
             value = encode_recommendations(whole)
         # Same key, same number of partitions, same hash: the request's partition is the list's.
-        messages.append(Message(edition.topic, request.partition, request.user_id.encode(), value))
+        messages.append(Outgoing(edition.topic, request.partition, request.user_id.encode(), value))
     return messages
 
 
-def dead_letter_message(unreadable: UnreadableRequest, source_topic: str, dead_letters_topic: str) -> Message:
+def dead_letter_message(unreadable: UnreadableRequest, source_topic: str, dead_letters_topic: str) -> Outgoing:
     """The message that sets a bad request aside."""
     record = unreadable.record
     letter = DeadLetter(
@@ -69,4 +69,4 @@ def dead_letter_message(unreadable: UnreadableRequest, source_topic: str, dead_l
         payload=excerpt(record.value),
         payload_bytes=len(record.value or b""),
     )
-    return Message(dead_letters_topic, 0, record.key, encode_dead_letter(letter))
+    return Outgoing(dead_letters_topic, 0, record.key, encode_dead_letter(letter))

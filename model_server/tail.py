@@ -7,8 +7,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from app.kafka.publisher import unreachable
 from app.kafka.topics import TopicSpec
-from model_server.publisher import unreachable
 
 _FETCH_MAX_WAIT_MS: Final = 250
 _MAX_PARTITION_BYTES: Final = 1 << 20

@@ -20,6 +20,8 @@ from aiokafka.errors import KafkaConnectionError
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
 from app.interests.state import Interaction, Kind, StateCause, UserState
+from app.kafka.fetch_wait import FetchWait
+from app.kafka.publisher import Publisher, connected_producer, unreachable
 from app.kafka.topics import Topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
@@ -31,9 +33,9 @@ from model_server.items.index import ItemIndex, TrainedItems
 from model_server.items.shelf import Shelf
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
+from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import follow_events
 from model_server.popularity.live import LivePopularity
-from model_server.publisher import open_publisher, unreachable
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel, latest_version
 from model_server.scoring.scorer import Scorer
@@ -109,6 +111,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     popularity = LivePopularity(model.popularity, half_life_days, limits)
     scorer = Scorer(
         model.network,
+        fastest_encoder(model.network, installation.device),
         index,
         load_surfaces(settings.scoring.surfaces_file),
         lambda: popularity.ranking,
@@ -116,7 +119,8 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     )
     async with AsyncExitStack() as stack:
         address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
-        publisher = await stack.enter_async_context(open_publisher(address, timeout_ms))
+        publisher = Publisher(await connected_producer(address, GROUP, timeout_ms))
+        stack.push_async_callback(publisher.stop)
         catalog = await stack.enter_async_context(open_tail(address, installation.topics.catalog, timeout_ms))
         events = await stack.enter_async_context(open_tail(address, installation.topics.events, timeout_ms))
         requests = await stack.enter_async_context(_group_consumer(installation))
@@ -128,6 +132,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
             score=scorer.score,
             thread=thread,
             max_batch_users=settings.scoring.max_batch_users,
+            fetch_wait=FetchWait(requests, settings.scoring.fetch_max_wait_ms, time.monotonic),
             health=health,
             metrics=metrics,
             clock_ms=_clock_ms,

@@ -25,11 +25,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from app.interests.state import UserState
+from app.kafka.fetch_wait import FetchWait
+from app.kafka.outgoing import Outgoing
+from app.kafka.publisher import Publisher
 from app.observability import Metrics
 from model_server import metrics as table
 from model_server.health import Health
 from model_server.lists import Edition, dead_letter_message, list_messages
-from model_server.publisher import Message, Publisher
 from model_server.requests import Backlog, Request, UnreadableRequest, read_request
 from model_server.scoring.scorer import Scored
 
@@ -63,6 +65,7 @@ class Means:
         score: states -> lists; called in `thread`.
         thread: one thread.
         max_batch_users: most users scored at once.
+        fetch_wait: of `consumer`, told of every poll.
         health: told how it goes.
         metrics: the process's.
         clock_ms: wall clock, ms since 1970.
@@ -73,6 +76,7 @@ class Means:
     score: Callable[[Sequence[UserState]], Scored]
     thread: Executor
     max_batch_users: int
+    fetch_wait: FetchWait
     health: Health
     metrics: Metrics
     clock_ms: Callable[[], int]
@@ -81,7 +85,7 @@ class Means:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Batch:
     requests: list[Request]
-    messages: list[Message]
+    messages: list[Outgoing]
     scored: Scored
 
 
@@ -138,6 +142,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             if len(self._backlog) >= _BACKLOG_BATCHES * self._means.max_batch_users:
                 return
             polled = await self._means.consumer.getmany(timeout_ms=wait_ms, max_records=_POLL_RECORDS)
+            self._means.fetch_wait.polled(len(polled))
             for partition, records in polled.items():
                 read = [read_request(record) for record in records]
                 self._unreadable.extend(each for each in read if isinstance(each, UnreadableRequest))
@@ -185,7 +190,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._means.metrics.counter(table.UNREADABLE).inc(len(letters))
             self._unreadable.clear()
 
-    async def _publish(self, messages: Sequence[Message]) -> bool:
+    async def _publish(self, messages: Sequence[Outgoing]) -> bool:
         """Step 4. A broker that is away is waited for; False when the partitions must be given up meanwhile."""
         while True:
             try:

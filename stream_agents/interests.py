@@ -16,7 +16,8 @@ from app.errors import StateError
 from app.interests.fold import Bounds, Folded, fold, group_by_user
 from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
 from app.interests.state import UserState, decode_state, encode_state
-from stream_agents.batch_path.contract import Outgoing, ProcessedBatch, ReadRows
+from app.kafka.outgoing import Outgoing
+from stream_agents.batch_path.contract import ProcessedBatch, ReadRows
 from stream_agents.partitions import partition_of
 
 MAX_DEAD_LETTER_KEY_BYTES: Final = 1_024

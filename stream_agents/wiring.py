@@ -10,6 +10,7 @@ from yarl import URL
 
 from app.interests.fold import Bounds
 from app.interests.intake import IntakeLimits
+from app.kafka.publisher import MAX_BATCH_BYTES, RECORD_OVERHEAD_BYTES, connected_producer
 from app.kafka.topics import Topics
 from app.observability import Metrics
 from app.settings import AgentsSettings, KafkaSettings
@@ -19,14 +20,13 @@ from stream_agents.batch_path.contract import HotTopic, PathLimits
 from stream_agents.batch_path.lease import Lease
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.patient_recovery import PatientTableManager
-from stream_agents.batch_path.publisher import RECORD_OVERHEAD_BYTES, Publisher, start_publisher
+from stream_agents.batch_path.publisher import RowPublisher
 from stream_agents.batch_path.table import BatchTable
 from stream_agents.interests import InterestsProcess, Routes, row_version
 from stream_agents.observer import AgentsObserver
 from stream_agents.partitions import home_of
 from stream_agents.progress import Progress
 
-MAX_BATCH_BYTES: Final = 768 * 1024  # under the topics' max.message.bytes of 1 MiB; also the largest state
 MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0
@@ -50,7 +50,7 @@ class Agents:
     """A wired worker: what the runner starts and stops."""
 
     app: BatchApp
-    publisher: Publisher
+    publisher: RowPublisher
     table: BatchTable
 
 
@@ -67,12 +67,9 @@ async def wire_agents(
     """
     app = _faust_app(config)
     table = BatchTable(_interests_table(app, config))
-    publisher = await start_publisher(
-        config.bootstrap_servers,
-        # Half of it, because aiokafka may send a batch once more just before its time is up.
-        request_timeout_ms=config.kafka.request_timeout_ms // 2,
-        max_batch_bytes=MAX_BATCH_BYTES,
-    )
+    # Half of the time, because aiokafka may send a batch once more just before its time is up.
+    timeout_ms = config.kafka.request_timeout_ms // 2
+    publisher = RowPublisher(await connected_producer(config.bootstrap_servers, config.topics.app_id, timeout_ms))
     lease_s = LEASE_SHARE * config.kafka.session_timeout_ms / 1000
     app.serve_in_batches(
         PathParts(

@@ -7,18 +7,7 @@ when an acknowledgement got lost), the owner's rows must be the last word: rows 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """A producer batch as the broker took it: its first offset and the number of its records."""
-
-    first_offset: int
-    records: int
-
-    @property
-    def next_offset(self) -> int:
-        """The offset after its last record."""
-        return self.first_offset + self.records
+from app.kafka.outgoing import Appended
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from app.interests.intake import SourceRecord
+from app.kafka.outgoing import Outgoing
 
 SummaryT = TypeVar("SummaryT")
 SummaryT_contra = TypeVar("SummaryT_contra", contravariant=True)
@@ -18,16 +19,6 @@ ReadRows = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 
 RowVersion = Callable[[bytes], int]
 """The source offset inside a row: of two rows of one key, the higher one is the newer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One record to produce."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from typing import Generic
 
 from app.errors import StateError
 from app.interests.intake import SourceRecord
-from stream_agents.batch_path.changelog import Appended, Hole, holes, rows_to_assert
+from app.kafka.outgoing import Appended
+from app.kafka.publisher import gather_all
+from stream_agents.batch_path.changelog import Hole, holes, rows_to_assert
 from stream_agents.batch_path.changelog_reader import ChangelogReader
 from stream_agents.batch_path.contract import HotTopic, Process, SummaryT
 from stream_agents.batch_path.lease import Lease, LeaseLost
-from stream_agents.batch_path.publisher import Publisher, gather_all
+from stream_agents.batch_path.publisher import RowPublisher
 from stream_agents.batch_path.table import BatchTable
 
 MAX_ASSERTIONS = 10
@@ -41,7 +43,7 @@ class Delivery(Generic[SummaryT]):
     hot: HotTopic
     process: Process[SummaryT]
     table: BatchTable
-    publisher: Publisher
+    publisher: RowPublisher
     reader: ChangelogReader
     lease: Lease
     still_member: Callable[[], Awaitable[bool]]

@@ -8,7 +8,7 @@ from stream_agents.batch_path.changelog_reader import ChangelogReader
 from stream_agents.batch_path.contract import HotTopic, Observer, PathLimits, Process
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.lease import Lease
-from stream_agents.batch_path.publisher import Publisher
+from stream_agents.batch_path.publisher import RowPublisher
 from stream_agents.batch_path.table import BatchTable
 
 
@@ -26,7 +26,7 @@ class PathParts:
     limits: PathLimits
     process: Process[Any]
     table: BatchTable
-    publisher: Publisher
+    publisher: RowPublisher
     reader: ChangelogReader
     lease: Lease
     observer: Observer[Any]

@@ -25,9 +25,9 @@ class ChangelogRecord(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
-def deletion_headers(source_offset: int) -> list[tuple[str, bytes]]:
+def deletion_headers(source_offset: int) -> tuple[tuple[str, bytes], ...]:
     """The headers of a deletion that this source offset caused."""
-    return [(VERSION_HEADER, str(source_offset).encode())]
+    return ((VERSION_HEADER, str(source_offset).encode()),)
 
 
 def deletion_version(headers: Sequence[tuple[str, bytes]]) -> int | None:

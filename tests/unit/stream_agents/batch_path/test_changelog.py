@@ -1,6 +1,7 @@
 """Holes in a changelog, and whose rows are the last word."""
 
-from stream_agents.batch_path.changelog import Appended, ForeignRow, Hole, holes, rows_to_assert
+from app.kafka.outgoing import Appended
+from stream_agents.batch_path.changelog import ForeignRow, Hole, holes, rows_to_assert
 
 
 def test_contiguous_batches_have_no_hole() -> None:

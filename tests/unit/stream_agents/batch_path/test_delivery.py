@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from app.errors import StateError
-from stream_agents.batch_path.changelog import Appended, ForeignRow, Hole
-from stream_agents.batch_path.contract import HotTopic, Outgoing, ProcessedBatch
+from app.kafka.outgoing import Appended, Outgoing
+from stream_agents.batch_path.changelog import ForeignRow, Hole
+from stream_agents.batch_path.contract import HotTopic, ProcessedBatch
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.lease import Lease, LeaseLost
 from tests.support.events import Record
