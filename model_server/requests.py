@@ -1,7 +1,8 @@
 """Score requests that wait to be scored: one per user, the newest. Pure: no Kafka client, no clock.
 
-What may be committed follows from what waits: everything before the oldest request that is not done. A request that
-a newer one of its user replaces is done, for the newer one lies further on in the log.
+A request waits, then it is in hand (of who scores and publishes it), then it is done. What may be committed follows:
+everything before the oldest request that is not done. A request that a newer one of its user replaces while it waits
+is done, for the newer one lies further on in the log; one that is in hand stays there, and the newer one waits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,14 +76,20 @@ def read_request(record: RequestRecord) -> Request | UnreadableRequest:
 
 
 class Backlog:
-    """The requests that wait; not thread-safe."""
+    """The requests that wait, and those in hand; its length is the number of those that wait. Not thread-safe."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Request] = {}  # in the order in which the users began to wait
+        self._in_hand: dict[tuple[int, int], Request] = {}  # by partition and offset
         self._read_until: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def in_hand(self) -> int:
+        """How many requests were taken and are not done."""
+        return len(self._in_hand)
 
     def add(self, requests: Iterable[Request]) -> int:
         """Take requests in, in the order of their log; returns how many collapsed into another of their user.
@@ -106,7 +113,14 @@ class Backlog:
         self._read_until[partition] = offset
 
     def next_batch(self, most: int) -> list[Request]:
-        """At most that many requests, those of buyers first; they wait on until they are `done`."""
+        """Take at most that many requests in hand, those of buyers first, until they are `done`."""
+        batch = self._chosen(most)
+        for request in batch:
+            del self._waiting[request.user_id]
+            self._in_hand[request.partition, request.offset] = request
+        return batch
+
+    def _chosen(self, most: int) -> list[Request]:
         if len(self._waiting) <= most:
             return list(self._waiting.values())
         kept = int(most * _OLDEST_SHARE)
@@ -125,19 +139,19 @@ class Backlog:
     def done(self, batch: Sequence[Request]) -> None:
         """These are published and acknowledged."""
         for request in batch:
-            if self._waiting.get(request.user_id) is request:
-                del self._waiting[request.user_id]
+            self._in_hand.pop((request.partition, request.offset), None)
 
     def committable(self) -> Mapping[int, int]:
-        """Partition -> the offset before which nothing waits."""
+        """Partition -> the offset before which nothing waits or is in hand."""
         safe = dict(self._read_until)
-        for request in self._waiting.values():
+        for request in chain(self._waiting.values(), self._in_hand.values()):
             safe[request.partition] = min(safe.get(request.partition, request.offset), request.offset)
         return safe
 
     def clear(self) -> None:
         """Forget everything: the partitions belong to somebody else now, or will be read again."""
         self._waiting.clear()
+        self._in_hand.clear()
         self._read_until.clear()
 
 

@@ -8,6 +8,10 @@ The order in which things happen, and what a crash between any two of them leave
     4  produce, await    every list (and every dead letter) is acknowledged by all in-sync replicas
     5  commit            up to the oldest request that still waits; a few times a second, and before a rebalance
 
+The steps overlap, one batch apart: while a batch is being acknowledged (4), the next one is scored (3), and while that
+is scored, what has come is read (1, 2). A batch is sent when the one before it is acknowledged, so that lists leave
+in the order of their requests and a failing broker holds up one batch, not a queue of them. A rebalance waits for both.
+
 Killed anywhere before 5, the next owner scores the same requests again: the same lists under the same ids, and
 consumers keep the higher `state_version`. So a list may come twice and never not at all.
 
@@ -97,35 +101,39 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._topology = topology
         self._backlog = Backlog()
         self._unreadable: list[UnreadableRequest] = []
-        self._turn = asyncio.Lock()  # held while a batch is in hand; giving up partitions waits for it
+        self._turn = asyncio.Lock()  # held while a batch is scored; giving up partitions waits for it
+        self._delivery: asyncio.Task[None] | None = None  # of the batch before; at most one
         self._revoking = False
         self._committed: dict[int, int] = {}
         self._next_commit_s = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Score until `stop`; the batch in hand is finished and committed.
+        """Score until `stop`; the batches in hand are finished and committed.
 
         Raises:
             Exception: a broken program; nothing unpublished was committed.
         """
         self._means.consumer.subscribe([self._topology.score_requests], listener=self)
         while not stop.is_set():
-            await self._read()
+            await self._read(0 if self._backlog else _POLL_MS)
             async with self._turn:
                 await self._serve()
         async with self._turn:
+            await self._settle()
             await self._commit()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Finish the batch in hand, commit, and forget what waits: its next owner reads it again."""
+        """Finish the batches in hand, commit, and forget what waits: its next owner reads it again."""
         # From here to the new assignment aiokafka hands out no records.
         self._revoking = True
         async with self._turn:
+            await self._settle()
             if revoked:
                 await self._commit()
             self._backlog.clear()
             self._unreadable.clear()
             self._committed.clear()
+            self._means.health.batch_ended()
             self._means.health.assigned = False
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -134,9 +142,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._means.health.assigned = bool(assigned)
         logger.info("Scoring partitions %s.", sorted(each.partition for each in assigned))
 
-    async def _read(self) -> None:
+    async def _read(self, wait_ms: int) -> None:
         """Steps 1 and 2. No await between a poll and its merge: a rebalance cannot come between them."""
-        wait_ms = 0 if self._backlog else _POLL_MS
         metrics = self._means.metrics
         for _ in range(_POLLS):
             if len(self._backlog) >= _BACKLOG_BATCHES * self._means.max_batch_users:
@@ -161,6 +168,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             await self._set_aside()
         if self._backlog:
             await self._serve_batch(self._backlog.next_batch(self._means.max_batch_users))
+        elif self._delivery is not None and self._delivery.done():
+            await self._settle()  # an error must not wait for the next request
         if asyncio.get_running_loop().time() >= self._next_commit_s:
             await self._commit()
 
@@ -168,12 +177,33 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._means.health.batch_began()
         began_ms = self._means.clock_ms()
         loop = asyncio.get_running_loop()
-        batch = await loop.run_in_executor(self._means.thread, self._make, requests)
+        scoring = loop.run_in_executor(self._means.thread, self._make, requests)
+        await self._read(0)
+        batch = await scoring
+        await self._settle()
+        self._delivery = loop.create_task(self._deliver(batch, began_ms), name="delivery")
+
+    async def _deliver(self, batch: _Batch, began_ms: int) -> None:
+        """Step 4, beside the scoring of the next batch; what is not published stays in hand."""
+        loop = asyncio.get_running_loop()
         sent_s = loop.time()
         if await self._publish(batch.messages):
-            self._backlog.done(requests)
+            self._backlog.done(batch.requests)
             self._observe(batch, began_ms, loop.time() - sent_s)
-        self._means.health.batch_ended()
+        if self._backlog.in_hand:
+            self._means.health.batch_began()  # the next one is
+        else:
+            self._means.health.batch_ended()
+
+    async def _settle(self) -> None:
+        """Wait until the batch before is acknowledged.
+
+        Raises:
+            Exception: that of its delivery.
+        """
+        delivery, self._delivery = self._delivery, None
+        if delivery is not None:
+            await delivery
 
     def _make(self, requests: list[Request]) -> _Batch:
         """Step 3, in the scoring thread: from states to encoded lists."""

@@ -1,15 +1,21 @@
 """`riverrun bench`: measurements, each beside its floor in the same run."""
 
 import json
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.bench_streams import register
 from app.settings import load_settings
 
 app = typer.Typer(help="Measure riverrun beside a floor or a peer in the same run.", no_args_is_help=True)
+register(app)
+# Those that need torch belong to the model server.
+for _entry in entry_points(group="riverrun.bench"):
+    app.command(_entry.name)(_entry.load())
 
 
 @app.callback()

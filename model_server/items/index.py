@@ -19,9 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model_server.items.approximate import NOTHING, ApproximateIndex
+from model_server.items.live_search import LiveSearch
+from model_server.items.search import BLOCK, ExactSearch, Search
 from model_server.model.network import COLD
 
-_START_CAPACITY = 1_024
+_START_CAPACITY = 1_024  # doubled when full: always whole blocks
+_MINUS_INFINITY = float("-inf")
+APPROXIMATE_FROM = 50_000  # items, on a CPU: where a lone user's exact search would take as long as the encoder
 
 
 class ItemTower(Protocol):
@@ -67,9 +72,11 @@ class IndexView:
 
     Args:
         vectors: (N, D) item vectors.
-        texts: (N, T) text embeddings.
-        hidden: (N,) bool, True where the item is not sellable.
+        texts: (N, T) text embeddings, float16.
+        penalty: (N,) minus infinity where the item is not sellable, else 0.
         new_slots: (M,) int64, the sellable items that the model was not trained on.
+        by_vector: finds sellable items by their vectors.
+        new_by_text: finds items of `new_slots` by their texts; None where there are none.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
         position: item id -> slot.
@@ -78,12 +85,19 @@ class IndexView:
 
     vectors: Tensor
     texts: Tensor
-    hidden: Tensor
+    penalty: Tensor
     new_slots: Tensor
+    by_vector: Search
+    new_by_text: Search | None
     ids: Sequence[str]
     titles: Sequence[str]
     position: Mapping[str, int]
     sellable: dict[str, int]
+
+    @property
+    def hidden(self) -> Tensor:
+        """(N,) bool, True where the item is not sellable."""
+        return self.penalty.isinf()
 
 
 class ItemIndex:
@@ -94,10 +108,16 @@ class ItemIndex:
         trained: the items that the model was trained on; not sellable until the catalog lists them.
         device: where the matrices live.
         max_unlisted: how many items that are neither trained nor sellable keep their vector.
+        approximate_from: from how many items on a CPU searches them by an approximate index.
     """
 
     def __init__(
-        self, tower: ItemTower, trained: TrainedItems, device: torch.device, max_unlisted: int = 50_000
+        self,
+        tower: ItemTower,
+        trained: TrainedItems,
+        device: torch.device,
+        max_unlisted: int = 50_000,
+        approximate_from: int = APPROXIMATE_FROM,
     ) -> None:
         self._tower = tower
         self._trained = trained
@@ -108,20 +128,25 @@ class ItemIndex:
         self._titles: list[str] = []
         self._position: dict[str, int] = {}
         self._sellable: dict[str, int] = {}
+        self._new: dict[str, int] = {}  # sellable and untrained -> slot
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
-        self._new_slots: Tensor | None = None  # made when a reader wants it
-        self._new = 0
+        self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
+        self._new_exact: ExactSearch | None = None
+        # A GPU scores a million items in less time than it takes to ask anything else.
+        approximate = approximate_from if device.type == "cpu" else None
+        self._by_vector, self._by_text = LiveSearch(approximate), LiveSearch(approximate)
         ordered = sorted(trained.rows, key=trained.rows.__getitem__)
         texts = trained.texts[[trained.rows[item_id] for item_id in ordered]]
         vectors, placed_texts = self._vectors(ordered, texts)
-        self._texts = torch.zeros(_START_CAPACITY, placed_texts.shape[1], device=device)
+        # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
+        self._texts = torch.zeros(_START_CAPACITY, placed_texts.shape[1], device=device, dtype=torch.float16)
         self._item_vectors = torch.zeros(_START_CAPACITY, vectors.shape[1], device=device)
-        self._hidden = torch.ones(_START_CAPACITY, dtype=torch.bool, device=device)
+        self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
         self._place([Listing(item_id, "") for item_id in ordered], vectors, placed_texts)
 
     def counts(self) -> ItemCounts:
         """How many items there are now; asks for no lock."""
-        return ItemCounts(known=len(self._position), sellable=len(self._sellable), new=self._new)
+        return ItemCounts(known=len(self._position), sellable=len(self._sellable), new=len(self._new))
 
     def put(self, listings: Sequence[Listing], texts: NDArray[np.float32]) -> None:
         """Make items sellable and searchable, with new texts.
@@ -137,6 +162,11 @@ class ItemIndex:
             self._make_room(listings)
             self._place(listings, vectors, placed)
             self._show(listings)
+            fresh = [place for place, listing in enumerate(listings) if listing.item_id in self._new]
+            slots = [self._position[listing.item_id] for listing in listings]
+            self._by_vector.put(slots, vectors)
+            self._by_text.put([slots[place] for place in fresh], placed[fresh])
+        self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
         """Give sellable items other titles."""
@@ -150,31 +180,67 @@ class ItemIndex:
             slots = [self._sellable.pop(item_id) for item_id in item_ids if item_id in self._sellable]
             if not slots:
                 return
-            self._hidden[slots] = True
-            self._new_slots = None
+            self._penalty[slots] = _MINUS_INFINITY
+            self._by_vector.drop(slots)
+            self._by_text.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
+            self._forget_new()
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
                     self._unlisted[item_id] = None
-                    self._new -= 1
+        self._tend()
 
     @contextmanager
     def reading(self) -> Iterator[IndexView]:
         """The index, standing still for as long as the context lasts."""
         with self._lock:
             if self._new_slots is None:
-                new = [slot for item_id, slot in self._sellable.items() if item_id not in self._trained.rows]
-                self._new_slots = torch.tensor(new, dtype=torch.int64, device=self._device)
+                self._new_slots = torch.tensor(list(self._new.values()), dtype=torch.int64, device=self._device)
             used = len(self._ids)
             yield IndexView(
                 vectors=self._item_vectors[:used],
                 texts=self._texts[:used],
-                hidden=self._hidden[:used],
+                penalty=self._penalty[:used],
                 new_slots=self._new_slots,
+                by_vector=self._by_vector.over(self._item_vectors, self._exact),
+                new_by_text=self._by_text.over(self._texts, self._exact_new) if self._new else None,
                 ids=self._ids,
                 titles=self._titles,
                 position=self._position,
                 sellable=self._sellable,
             )
+
+    def _exact(self) -> ExactSearch:
+        whole_blocks = -(-len(self._ids) // BLOCK) * BLOCK
+        return ExactSearch(self._item_vectors[:whole_blocks], self._penalty[:whole_blocks])
+
+    def _exact_new(self) -> ExactSearch:
+        if self._new_exact is None:
+            slots = list(self._new.values())
+            rows = torch.full((len(self._item_vectors),), NOTHING, device=self._device)
+            rows[slots] = torch.arange(len(slots), device=self._device)
+            here = torch.tensor(slots, dtype=torch.int64, device=self._device)
+            free = torch.zeros(len(slots), device=self._device)
+            self._new_exact = ExactSearch(self._texts[here].float(), free, here, rows)
+        return self._new_exact
+
+    def _forget_new(self) -> None:
+        self._new_slots = None
+        self._new_exact = None
+
+    def _tend(self) -> None:
+        """Make approximate indexes that are wanted. It takes seconds, so without the lock: nobody else writes."""
+        for search, slots, matrix in (
+            (self._by_vector, self._sellable, self._item_vectors),
+            (self._by_text, self._new, self._texts),
+        ):
+            made = None
+            if search.wants_index(len(slots)):
+                wanted = np.fromiter(slots.values(), np.int64, len(slots))
+                made = ApproximateIndex(wanted, matrix[torch.from_numpy(wanted)].float().numpy())
+            elif not search.shrunk(len(slots)):
+                continue
+            with self._lock:
+                search.take_over(made)
 
     @torch.inference_mode()
     def _vectors(self, item_ids: Sequence[str], texts: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
@@ -207,7 +273,7 @@ class ItemIndex:
         slots = torch.tensor([self._position[listing.item_id] for listing in listings], device=self._device)
         if len(listings):
             self._item_vectors[slots] = vectors
-            self._texts[slots] = texts
+            self._texts[slots] = texts.to(self._texts.dtype)
 
     def _grow(self, needed: int) -> None:
         capacity = len(self._item_vectors)
@@ -216,16 +282,17 @@ class ItemIndex:
         while capacity < needed:
             capacity *= 2
         more = capacity - len(self._item_vectors)
-        vectors, texts, hidden = self._item_vectors, self._texts, self._hidden
+        vectors, texts, penalty = self._item_vectors, self._texts, self._penalty
         self._item_vectors = torch.cat((vectors, vectors.new_zeros(more, vectors.shape[1])))
         self._texts = torch.cat((texts, texts.new_zeros(more, texts.shape[1])))
-        self._hidden = torch.cat((hidden, hidden.new_ones(more)))
+        self._penalty = torch.cat((penalty, penalty.new_full((more,), _MINUS_INFINITY)))
 
     def _show(self, listings: Sequence[Listing]) -> None:
         for listing in listings:
-            if listing.item_id in self._sellable:
-                continue  # it keeps its place in the order of arrival
-            self._sellable[listing.item_id] = self._position[listing.item_id]
-            self._new += listing.item_id not in self._trained.rows
-        self._hidden[[self._position[listing.item_id] for listing in listings]] = False
-        self._new_slots = None
+            item_id = listing.item_id
+            # One that is there already keeps its place in the order of arrival.
+            slot = self._sellable.setdefault(item_id, self._position[item_id])
+            if item_id not in self._trained.rows:
+                self._new[item_id] = slot
+        self._penalty[[self._position[listing.item_id] for listing in listings]] = 0.0
+        self._forget_new()

@@ -34,10 +34,13 @@ class CausalAttention(nn.Module):
         return states + transformed
 
     def _bias(self, length: int) -> Tensor:
-        """(heads, L, L): the bias of how far key lies behind query, minus infinity where it lies ahead."""
+        """(1, heads, L, L): the bias of how far key lies behind query, minus infinity where it lies ahead.
+
+        With four dimensions, for only then has torch a kernel on CPU that never writes the attention matrix.
+        """
         steps = torch.arange(length, device=self.distance_bias.device)
         distance = steps[:, None] - steps[None, :]
-        return self.distance_bias[:, distance.clamp(min=0)].masked_fill(distance < 0, float("-inf"))
+        return self.distance_bias[:, distance.clamp(min=0)].masked_fill(distance < 0, float("-inf"))[None]
 
 
 class ResidualGru(nn.Module):
@@ -55,3 +58,19 @@ class ResidualGru(nn.Module):
         remembered, _ = self.gru(self.norm(states))
         added: Tensor = self.dropout(self.output(remembered))
         return states + added
+
+    def newest(self, states: Tensor, lengths: Tensor, gru: nn.GRU) -> Tensor:
+        """What `forward` gives at the last real position of each sequence, nothing projected that nobody reads.
+
+        Args:
+            states: (B, L, D).
+            lengths: (B,), how many positions are real; of an empty sequence the first is taken.
+            gru: this layer's, or a copy of it in another precision.
+
+        Returns:
+            (B, D), in the precision of `states`.
+        """
+        remembered, _ = gru(self.norm(states).to(gru.weight_hh_l0.dtype))
+        users, places = torch.arange(len(lengths), device=lengths.device), (lengths - 1).clamp(min=0)
+        added: Tensor = self.dropout(self.output(remembered[users, places].to(states.dtype)))
+        return states[users, places] + added

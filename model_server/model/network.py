@@ -77,18 +77,26 @@ class SequenceNetwork(nn.Module):
             (B, D), of length 1; zeros for a user without interactions. Independent of the padding and of the
             other users of the batch.
         """
-        states = self.encode_positions(sequences, item_vectors)
-        newest = (sequences.lengths - 1).clamp(min=0)
-        users = states[torch.arange(len(newest), device=newest.device), newest]
-        return users * (sequences.lengths > 0)[:, None]
+        states = self.attention(self.read(sequences, item_vectors))
+        newest = self.recurrence.newest(states, sequences.lengths, self.recurrence.gru)
+        return self.users_of(newest, sequences.lengths)
 
     def encode_positions(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
         """(B, L, D): the user as of each interaction, seeing none that came after it. For training."""
+        states = self.recurrence(self.attention(self.read(sequences, item_vectors)))
+        return functional.normalize(self.user_projection(self.user_norm(states)), dim=-1)
+
+    def read(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
+        """(B, L, D): what the layers are fed."""
         taken = functional.embedding(sequences.positions, item_vectors)
         inputs = taken * self.config.dimension**0.5 + self._kind_vectors(sequences.kinds) + self.gaps(sequences.gaps)
-        states = self.dropout(self.input_norm(inputs))
-        states = self.recurrence(self.attention(states))
-        return functional.normalize(self.user_projection(self.user_norm(states)), dim=-1)
+        normed: Tensor = self.dropout(self.input_norm(inputs))
+        return normed
+
+    def users_of(self, newest: Tensor, lengths: Tensor) -> Tensor:
+        """(B, D) newest states behind the layers, and (B,) how long their sequences are -> (B, D) users."""
+        users = functional.normalize(self.user_projection(self.user_norm(newest)), dim=-1)
+        return users * (lengths > 0)[:, None]
 
     def temperature(self) -> Tensor:
         """The learned temperature: logits are cosine / temperature."""

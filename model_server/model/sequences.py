@@ -5,6 +5,7 @@ This module does not know the network's weights; only which items have a vector 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -68,15 +69,17 @@ def sequence_batch(
     unread = NEGATIVE_KINDS.difference(kinds_seen)
     lengths: list[int] = []
     flat: list[tuple[int, int, int]] = []
+    place = position_of.get
     for history in histories:
         read = [
-            (position_of[one.item_id], one.kind, one.ts_ms)
+            (position, one.kind, one.ts_ms)
             for one in history
-            if one.item_id in position_of and one.kind not in unread
+            if (position := place(one.item_id)) is not None and one.kind not in unread
         ][-max_length:]
         lengths.append(len(read))
         flat.extend(read)
-    columns = np.asarray(flat, dtype=np.int64).reshape(-1, 3)
+    # fromiter: numpy looks at every number of a nested list twice, and longer at members of an enum.
+    columns = np.fromiter(chain.from_iterable(flat), np.int64, 3 * len(flat)).reshape(-1, 3)
     return padded_batch(columns[:, 0], columns[:, 1], columns[:, 2], np.asarray(lengths, dtype=np.int64))
 
 

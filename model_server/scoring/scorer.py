@@ -21,18 +21,20 @@ from app.surfaces.compose import compose
 from app.surfaces.marks import hiding_bits
 from app.surfaces.surface import Source, Surfaces
 from model_server.items.index import IndexView, ItemIndex
+from model_server.items.search import Ranked, Search
 from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
-from model_server.scoring.candidates import Explained, KnownUser, UserCandidates, know
-from model_server.scoring.ranking import Ragged, best, content_profiles, nearest, ragged
+from model_server.model.serving import UserEncoder
+from model_server.scoring.candidates import Explained, KnownUser, PopularItems, UserCandidates, know
+from model_server.scoring.ranking import Ragged, content_profiles, nearest, ragged
 
 Lists = dict[str, tuple[RecommendedItem, ...]]
 
+_NOBODY: Final = Ranked([], [])
+
 _CHUNK_USERS: Final = {"cpu": 128, "cuda": 1_024}
-_CHUNK_SCORES: Final = 1 << 25  # users x items of one score matrix: 128 MiB
 _ANCHORS: Final = 20  # the newest items that a reason may point to
 _FADING: Final = 0.85  # content: each older item says this much less, so the last ten or so speak
-_MINUS_INFINITY: Final = float("-inf")
 
 
 @dataclass(slots=True)
@@ -66,6 +68,13 @@ class _Chunk:
     vectors: Tensor
     empty: list[bool]
     anchors: Ragged
+    slots: dict[int, list[list[int]]] = field(default_factory=dict)  # by hiding bits; more than one source asks
+
+    def hidden(self, bits: int) -> list[list[int]]:
+        """Per user the slots that these bits hide."""
+        if bits not in self.slots:
+            self.slots[bits] = [_slots(user.marks, bits, self.view) for user in self.users]
+        return self.slots[bits]
 
 
 class Scorer:
@@ -73,6 +82,7 @@ class Scorer:
 
     Args:
         network: in evaluation mode, on `device`.
+        encoder: encodes users with its weights.
         index: what there is to recommend.
         surfaces: the lists to make.
         popular: the popularity ranking as of now.
@@ -82,16 +92,19 @@ class Scorer:
     def __init__(
         self,
         network: SequenceNetwork,
+        encoder: UserEncoder,
         index: ItemIndex,
         surfaces: Surfaces,
         popular: Callable[[], Sequence[PopularItem]],
         device: torch.device,
     ) -> None:
         self._network = network
+        self._encoder = encoder
         self._index = index
         self._surfaces = surfaces
-        self._popular = popular
+        self._popular = PopularItems(popular)
         self._device = device
+        self._chunk_users = _CHUNK_USERS[device.type]
         self._bits = {surface.name: hiding_bits(surface.hide) for surface in surfaces.surfaces}
 
     @torch.inference_mode()
@@ -103,12 +116,11 @@ class Scorer:
         while start < len(order):
             # The lock is let go between chunks, so that a delisting need not wait for the whole batch.
             with self._index.reading() as view:
-                most = max(1, min(_CHUNK_USERS[self._device.type], _CHUNK_SCORES // max(1, len(view.ids))))
-                places = order[start : start + most]
+                places = order[start : start + self._chunk_users]
                 lists = self._score_chunk(view, [states[place] for place in places], scored)
             for place, own in zip(places, lists, strict=True):
                 scored.lists[place] = own
-            start += most
+            start += self._chunk_users
         return scored
 
     def _score_chunk(self, view: IndexView, states: list[UserState], scored: Scored) -> list[Lists]:
@@ -116,7 +128,7 @@ class Scorer:
         chunk = self._encode(view, states)
         encoded_s = time.perf_counter()
         explained = self._by_model(chunk) | self._by_content(chunk)
-        ranking = self._popular()
+        ranking = self._popular.now()
         lists = []
         for place, user in enumerate(chunk.users):
             own = {key: found[place] for key, found in explained.items()}
@@ -133,7 +145,7 @@ class Scorer:
         config = self._network.config
         histories = [state.interactions for state in states]
         sequences = sequence_batch(histories, view.position, config.kinds_seen, config.max_length)
-        vectors = self._network.encode_users(sequences.to(self._device), view.vectors)
+        vectors = self._encoder.encode(sequences.to(self._device), view.vectors)
         users = [know(state, view, self._surfaces.rating_scale, _ANCHORS) for state in states]
         anchors = ragged([[view.position[anchor.item_id] for anchor in user.anchors] for user in users], self._device)
         return _Chunk(view, states, users, vectors, (sequences.lengths == 0).tolist(), anchors)
@@ -142,11 +154,9 @@ class Scorer:
         """What the network expects next; nothing for a user of whom it knows nothing."""
         if not chunk.view.sellable:
             return {}
-        scores = self._network.scores(chunk.vectors, chunk.view.vectors).masked_fill_(
-            chunk.view.hidden, _MINUS_INFINITY
-        )
-        scores[torch.tensor(chunk.empty, device=self._device)] = _MINUS_INFINITY
-        return self._ranked(Source.MODEL, chunk, scores, chunk.view.vectors)
+        known = [place for place, empty in enumerate(chunk.empty) if not empty]
+        queries = chunk.vectors / self._network.temperature()
+        return self._ranked(Source.MODEL, chunk, known, queries, chunk.view.by_vector)
 
     def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, int], list[Explained]]:
         """Items that the network was not trained on, by the likeness of their text to what the user touched.
@@ -154,28 +164,38 @@ class Scorer:
         A source of their own, because a softmax trained on other items ranks them badly against those.
         """
         view = chunk.view
-        if not len(view.new_slots):
+        if view.new_by_text is None:
             return {}
-        profiles = content_profiles(view.texts, chunk.anchors, _FADING)
-        scores = torch.full((len(chunk.users), len(view.ids)), _MINUS_INFINITY, device=self._device)
-        scores[:, view.new_slots] = profiles @ view.texts[view.new_slots].T
-        scores[~chunk.anchors.real.any(dim=1)] = _MINUS_INFINITY
-        return self._ranked(Source.NEW, chunk, scores, view.texts)
+        known = [place for place, user in enumerate(chunk.users) if user.anchors]
+        queries = content_profiles(view.texts, chunk.anchors, _FADING)
+        return self._ranked(Source.NEW, chunk, known, queries, view.new_by_text)
 
     def _ranked(
-        self, source: Source, chunk: _Chunk, scores: Tensor, likeness: Tensor
+        self, source: Source, chunk: _Chunk, known: list[int], queries: Tensor, search: Search
     ) -> dict[tuple[Source, int], list[Explained]]:
-        """The source's best (B, N) scores once per set of hiding bits, explained by vectors (N, *) of length 1."""
+        """The source's best once per set of hiding bits, explained; for the others of the chunk nothing.
+
+        Args:
+            source: whose candidates these are.
+            chunk: all users.
+            known: the places of those who have a query.
+            queries: (B, *).
+            search: what answers them.
+        """
         sizes: dict[int, int] = {}
         for surface in self._surfaces.surfaces:
             if surface.uses(source):
                 bits = self._bits[surface.name]
                 sizes[bits] = max(sizes.get(bits, 0), surface.size)
+        likeness = chunk.view.texts if source is Source.NEW else chunk.view.vectors
+        asked = queries if len(known) == len(chunk.users) else queries[known]
         found = {}
         for bits, size in sizes.items():
-            hidden = [_slots(user.marks, bits, chunk.view) for user in chunk.users]
-            # `best` overwrites what it hides; only another set of bits needs the scores again.
-            ranked = best(scores if len(sizes) == 1 else scores.clone(), hidden, size)
+            ranked = [_NOBODY] * len(chunk.users)
+            hidden = chunk.hidden(bits)
+            answers = search.best(asked, [hidden[place] for place in known], size)
+            for place, own in zip(known, answers, strict=True):
+                ranked[place] = own
             candidates = ragged([each.slots for each in ranked], self._device)
             numbers = nearest(likeness, candidates, chunk.anchors)
             found[source, bits] = [Explained(*each) for each in zip(ranked, numbers, strict=True)]
@@ -189,4 +209,5 @@ class Scorer:
 
 
 def _slots(marks: dict[str, int], bits: int, view: IndexView) -> list[int]:
-    return [view.position[item_id] for item_id, mark in marks.items() if mark & bits and item_id in view.position]
+    place = view.position.get
+    return [slot for item_id, mark in marks.items() if mark & bits and (slot := place(item_id)) is not None]

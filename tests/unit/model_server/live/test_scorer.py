@@ -10,6 +10,7 @@ from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
 from model_server.items.index import ItemIndex, Listing
+from model_server.model.serving import UserEncoder
 from model_server.scoring.scorer import Lists, Scorer
 from model_server.wiring import trained_items
 from tests.support.planted import WordEncoder, planted_model
@@ -32,7 +33,8 @@ class Shop:
         self.index = ItemIndex(model.network, trained_items(model), cpu)
         self.offer(**TEXTS)
         chosen = Surfaces(surfaces, 5.0) if surfaces else load_surfaces()
-        self._scorer = Scorer(model.network, self.index, chosen, lambda: RANKING, cpu)
+        encoder = UserEncoder(model.network, half=False)
+        self._scorer = Scorer(model.network, encoder, self.index, chosen, lambda: RANKING, cpu)
 
     def offer(self, **texts: str) -> None:
         listings = [Listing(item_id, item_id.upper()) for item_id in texts]

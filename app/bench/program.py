@@ -1,0 +1,57 @@
+"""A program that is being measured; it ends with this process, however this one ends."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from app.errors import ProcessFailed
+from app.processes.guarded import GuardedProcess, exit_name
+
+_LOG_LINES: Final = 12
+
+
+class Program:
+    """Runs inside the `with` block.
+
+    Args:
+        title: for messages.
+        command: what to run.
+        environment: beside this process's own.
+    """
+
+    def __init__(self, title: str, command: list[str], environment: Mapping[str, str]) -> None:
+        self.title = title
+        self.pid = 0
+        self._folder = Path(tempfile.mkdtemp(prefix="riverrun-bench-"))
+        self._guard = GuardedProcess(command, self._folder, environment={**os.environ, **environment})
+
+    def __enter__(self) -> "Program":
+        self.pid = self._guard.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._guard.stop()
+        finally:
+            self._guard.close()
+
+    def check(self) -> None:
+        """Raise when it has ended.
+
+        Raises:
+            ProcessFailed: it has; with the end of its log.
+        """
+        code = self._guard.exit_code()
+        if code is not None:
+            raise ProcessFailed(f"{self.title} ended ({exit_name(code)}). Its last words:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        """The last lines it printed."""
+        output = self._folder / "output.txt"
+        lines = output.read_text(errors="replace").splitlines() if output.exists() else []
+        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:])

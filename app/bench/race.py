@@ -1,0 +1,143 @@
+"""One contestant through one log, from fresh topics to a checked result."""
+
+import asyncio
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from app.bench.contestants import KEPT, Contestant, Course, Interaction
+from app.bench.log import append, committed, length, scan
+from app.bench.program import Program
+from app.bench.progress import OutputSeen, Pace, pace
+from app.bench.traffic import KeyValue, total
+from app.contracts.events import Event, InvalidEvent, decode_event, event_type
+from app.errors import ProcessFailed, RiverrunError
+from app.kafka.topic_admin import apply_topics, delete_topics
+from app.kafka.topics import Topics, TopicSpec, load_topics
+
+FINISH_TIMEOUT_S: Final = 240.0
+_POLL_S: Final = 0.25
+
+
+class WrongResult(RiverrunError):
+    """A contestant did not do the job: its speed means nothing."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a race came to. `outputs_per_event`: below 1 where one output speaks for several events of a user."""
+
+    pace: Pace
+    outputs_per_event: float
+
+
+@contextmanager
+def bench_topics(bootstrap_servers: str, prefix: str, changelog: str = "") -> Iterator[Topics]:
+    """Fresh topics that exist for the length of the block, as riverrun sets them, but stamped by the broker's clock.
+
+    Args:
+        bootstrap_servers: where.
+        prefix: before every name.
+        changelog: another name for the changelog.
+    """
+    plain = load_topics().with_prefix(prefix)
+    topics = replace(
+        plain,
+        score_requests=_stamped(plain.score_requests),
+        interests_changelog=_stamped(plain.interests_changelog, changelog),
+    )
+    apply_topics(bootstrap_servers, topics)
+    try:
+        yield topics
+    finally:
+        delete_topics(bootstrap_servers, topics)
+
+
+def new_prefix() -> str:
+    """A prefix for topic names that no other run has."""
+    return f"bench-{secrets.token_hex(3)}-"
+
+
+def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence[KeyValue]], warm_up: int) -> Finish:
+    """Let it process these events, all of which are in Kafka before it starts.
+
+    Raises:
+        ProcessFailed: it ended, or did not finish in time.
+        WrongResult: its output is not the fold of the log.
+    """
+    prefix = new_prefix()
+    with tempfile.TemporaryDirectory(prefix="riverrun-bench-") as scratch:
+        nowhere = Course(bootstrap_servers, prefix, f"{prefix}events", f"{prefix}score-requests", len(logs), Path())
+        with bench_topics(bootstrap_servers, prefix, contestant.changelog(nowhere)) as topics:
+            course = replace(
+                nowhere, events=topics.events.name, output=topics.score_requests.name, scratch=Path(scratch)
+            )
+            asyncio.run(append(bootstrap_servers, course.events, logs))
+            with Program(contestant.title, contestant.command(course), contestant.environment(course)) as program:
+                asyncio.run(_finished(program, contestant.group(course), course, total(logs)))
+            return asyncio.run(_judge(contestant, course, logs, warm_up))
+
+
+async def _finished(program: Program, group: str, course: Course, events: int) -> None:
+    """Wait until the group has committed the whole log."""
+    deadline = time.monotonic() + FINISH_TIMEOUT_S
+    while (done := await committed(course.bootstrap_servers, group, course.events)) < events:
+        program.check()
+        if time.monotonic() > deadline:
+            raise ProcessFailed(
+                f"{program.title} had committed {done} of {events} events after {FINISH_TIMEOUT_S:.0f} s. "
+                f"Its last words:\n{program.log_tail()}"
+            )
+        await asyncio.sleep(_POLL_S)
+
+
+async def _judge(contestant: Contestant, course: Course, logs: Sequence[Sequence[KeyValue]], warm_up: int) -> Finish:
+    servers, partitions = course.bootstrap_servers, course.partitions
+    seen = OutputSeen(contestant.covered)
+    await scan(servers, course.output, partitions, seen.see)
+    if not seen.records or not await length(servers, contestant.changelog(course), partitions):
+        raise WrongResult(f"{contestant.title} wrote no output or no changelog.")
+    _check(contestant, seen.newest, logs)
+    return Finish(pace(seen, warm_up), round(seen.records / total(logs), 3))
+
+
+def _check(contestant: Contestant, newest: Mapping[bytes, bytes], logs: Sequence[Sequence[KeyValue]]) -> None:
+    """Hold the newest output of every user against a fold that cannot go wrong."""
+    golden = fold_plainly(logs)
+    wrong = [key for key, wanted in golden.items() if key not in newest or contestant.read(newest[key]) != wanted]
+    if wrong or len(newest) != len(golden):
+        raise WrongResult(
+            f"{contestant.title}: {len(wrong)} of {len(golden)} users have the wrong list, "
+            f"and {len(newest)} have one at all.",
+        )
+
+
+def fold_plainly(logs: Sequence[Sequence[KeyValue]]) -> dict[bytes, list[Interaction]]:
+    """Every user's newest interactions, oldest first, in the simplest way there is."""
+    histories: dict[bytes, list[Interaction]] = {}
+    for log in logs:
+        for key, value in log:
+            histories.setdefault(key, []).append(_interaction(decode_event(value)))
+    return {key: history[-KEPT:] for key, history in histories.items()}
+
+
+def _interaction(event: Event | InvalidEvent) -> Interaction:
+    if isinstance(event, InvalidEvent):
+        raise TypeError(f"no event: {event.reason}")
+    fields = msgspec.structs.asdict(event)
+    return Interaction(fields["item_id"], event_type(event), event.ts_ms)
+
+
+def _stamped(spec: TopicSpec, name: str = "") -> TopicSpec:
+    config = {**spec.config, "message.timestamp.type": "LogAppendTime"}
+    return replace(spec, name=name or spec.name, config=MappingProxyType(config))

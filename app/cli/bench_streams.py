@@ -1,0 +1,128 @@
+"""`riverrun bench ingest`, `bench recovery` and `bench scale`: the stream agents, measured."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.settings import load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, as last line.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed, the same traffic.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(ingest)
+    app.command()(recovery)
+    app.command()(scale)
+
+
+def ingest(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
+    events: Annotated[
+        int, typer.Option(min=1_000, help="Events in the log of each race; Faust per event gets a fifteenth of them.")
+    ] = 600_000,
+    users: Annotated[int, typer.Option(min=100, max=9_999_999, help="Who they are of.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Races of each contestant; the median counts.")] = 3,
+    activity_sigma: Annotated[
+        float, typer.Option(min=0, max=3, help="How much users differ in activity; 0: not at all.")
+    ] = 1.0,
+    peers: Annotated[
+        str, typer.Option(help="Comma-separated; those that cannot run here are left out.")
+    ] = "quix,kafka_streams,faust_per_event",
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Stateful events a second of one agents worker, against Quix Streams, Kafka Streams and Faust per event."""
+    from app.bench.ingest import PEERS, IngestPlan, measure_ingest  # noqa: PLC0415  # --help stays fast
+
+    chosen = frozenset(filter(None, peers.split(",")))
+    if not chosen <= set(PEERS):
+        raise typer.BadParameter(f"{peers!r}: wanted some of {', '.join(PEERS)}", param_hint="--peers")
+    console, say = _screen()
+    plan = IngestPlan(events, users, rounds, seed, activity_sigma=activity_sigma, peers=chosen)
+    result = measure_ingest(load_settings(), plan, say)
+    table = Table("", "events/s", "rounds", "outputs per event", "riverrun is")
+    for name, rates in result.rounds.items():
+        values = result.as_json()
+        rate, ratio = values[f"{name}_events_per_s"], values.get(f"ratio_{name}")
+        told = " ".join(f"{each:,.0f}" for each in rates)
+        table.add_row(
+            name, f"{rate:,.0f}", told, f"{result.outputs_per_event[name]:.2f}", f"{ratio:.2f}x" if ratio else ""
+        )
+    _finish(console, table, result.as_json(), as_json)
+
+
+def recovery(
+    users: Annotated[int, typer.Option(min=1_000, max=9_999_999, help="Users in the changelog.")] = 1_000_000,
+    interactions: Annotated[int, typer.Option(min=1, max=50, help="Interactions remembered of each.")] = 20,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Users a second restored from the changelog, and the time to ready with the local disk and without."""
+    from app.bench.recovery import measure_recovery  # noqa: PLC0415
+    from app.bench.seeding import Past  # noqa: PLC0415
+
+    console, say = _screen()
+    result = measure_recovery(load_settings(), Past(users, interactions, seed), say)
+    table = Table("users", "bytes each", "users/s", "s to ready, changelog", "s to ready, local disk")
+    table.add_row(
+        f"{result.users:,}",
+        str(result.row_bytes),
+        f"{result.users_per_s:,.0f}",
+        str(result.seconds_from_changelog),
+        str(result.seconds_local_disk),
+    )
+    _finish(console, table, result.as_json(), as_json)
+
+
+def scale(
+    workers: Annotated[str, typer.Option(help="Numbers of workers, comma-separated.")] = "1,2",
+    users: Annotated[str, typer.Option(help="Numbers of users, comma-separated.")] = "10000,100000,1000000",
+    interactions: Annotated[int, typer.Option(min=1, max=50, help="Interactions remembered of each.")] = 20,
+    events: Annotated[int, typer.Option(min=1_000, help="Events at each point.")] = 200_000,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Memory and the cost of an event as users and workers grow."""
+    from app.bench.scale import ScalePlan, measure_scale  # noqa: PLC0415
+
+    console, say = _screen()
+    plan = ScalePlan(
+        _numbers(workers, "--workers", 1, 4), _numbers(users, "--users", 100, 9_999_999), interactions, events, seed
+    )
+    result = measure_scale(load_settings(), plan, say)
+    table = Table("workers", "users", "events/s", "us/event", "outputs per event", "RSS MB (all workers)")
+    for point in result.points:
+        cost = f"{1e6 / point.events_per_s:.1f}"
+        figures = (f"{point.events_per_s:,.0f}", cost, f"{point.outputs_per_event:.2f}", f"{point.rss_mb:.0f}")
+        table.add_row(str(point.workers), f"{point.users:,}", *figures)
+    _finish(console, table, result.as_json(), as_json)
+
+
+def _screen() -> tuple[Console, Callable[[str], None]]:
+    """Where people read, and how progress is told."""
+    # Fresh topics: their first requests find no leader, are tried again, and each says so.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    console = Console(stderr=True, highlight=False)
+    return console, lambda line: console.print(f"[dim]·[/dim] {line}")
+
+
+def _finish(console: Console, table: Table, values: dict[str, Any], as_json: bool) -> None:
+    console.print(table)
+    if as_json:
+        typer.echo(json.dumps(values))
+
+
+def _numbers(text: str, option: str, least: int, most: int) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of whole numbers", param_hint=option) from None
+    if min(numbers) < least or max(numbers) > most:
+        raise typer.BadParameter(f"each must lie between {least} and {most}", param_hint=option)
+    return numbers

@@ -1,0 +1,1 @@
+"""Measurements of the model server that need torch; `riverrun bench` finds them by entry point."""

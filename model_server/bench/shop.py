@@ -1,0 +1,116 @@
+"""What `riverrun bench scoring` measures on: an index of a near-real catalogue, and users who walk through it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import torch
+
+from app.interests.popularity import PopularItem
+from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState, encode_state
+from app.surfaces.surface import load_surfaces
+from model_server.bench.catalog import near_real
+from model_server.items.index import ItemIndex, Listing, TrainedItems
+from model_server.model.config import NetworkConfig
+from model_server.model.network import SequenceNetwork
+from model_server.model.serving import UserEncoder, fastest_encoder
+from model_server.registry.version import TrainedModel
+from model_server.scoring.scorer import Scorer
+
+CPU: Final = torch.device("cpu")
+_NEW_SHARE: Final = 0.01  # items that the model was not trained on
+_RANKED: Final = 3_000
+_INTERACTIONS: Final = 50
+_OLDER: Final = 100
+_FULL_SHARE: Final = 1 / 3  # of the users; the others have anything up to a full window
+_STAYS: Final = 0.7  # how often the next item is near the one before
+_NEAR: Final = 20
+_SHELF: Final = 5_000  # items that anybody touches
+_NOW_MS: Final = 1_790_000_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BenchShop:
+    """A scorer over a catalogue; `ids` are its item ids, `position` their slots."""
+
+    network: SequenceNetwork
+    encoder: UserEncoder
+    index: ItemIndex
+    scorer: Scorer
+    ids: Sequence[str]
+    position: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRecord:
+    """A record of `score-requests`."""
+
+    key: bytes | None
+    value: bytes | None
+    partition: int
+    offset: int
+    timestamp: int
+
+
+@torch.inference_mode()
+def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
+    """A shop of that many items, one in a hundred of them new to the model."""
+    made = near_real(model.network, torch.from_numpy(model.texts), items, seed)
+    ids = [f"item-{number}" for number in range(items)]
+    network = _widened(model.network, made.ids)
+    trained = int(items * (1 - _NEW_SHARE))
+    texts = made.texts.numpy()
+    rows = {item_id: row for row, item_id in enumerate(ids[:trained])}
+    index = ItemIndex(network, TrainedItems(rows, texts[:trained]), CPU)
+    for start in range(0, items, 50_000):
+        part = slice(start, min(start + 50_000, items))
+        index.put([Listing(item_id, f"The title of {item_id}") for item_id in ids[part]], texts[part])
+    popular = Random(seed).sample(ids, min(_RANKED, items))  # noqa: S311 - a seeded benchmark
+    ranking = [PopularItem(item_id, float(_RANKED - place)) for place, item_id in enumerate(popular)]
+    encoder = fastest_encoder(network, CPU)
+    scorer = Scorer(network, encoder, index, load_surfaces(), lambda: ranking, CPU)
+    with index.reading() as view:
+        position = dict(view.position)
+    return BenchShop(network, encoder, index, scorer, ids, position)
+
+
+def _widened(network: SequenceNetwork, item_ids: torch.Tensor) -> SequenceNetwork:
+    """The same weights with another table of item ids."""
+    config = network.config
+    values = {name: getattr(config, name) for name in config.__struct_fields__}
+    wide = SequenceNetwork(NetworkConfig(**(values | {"items": len(item_ids)})))
+    wide.load_state_dict(network.state_dict() | {"item_ids.weight": item_ids})
+    return wide.eval()
+
+
+def visitors(shop: BenchShop, count: int, seed: int) -> list[BenchRecord]:
+    """Score requests of that many users: each walks from item to item near it, and now and then somewhere else."""
+    rng = Random(seed)  # noqa: S311 - a seeded benchmark
+    with shop.index.reading() as view:
+        vectors = view.vectors
+    shelf = rng.sample(shop.ids, min(_SHELF, len(shop.ids)))
+    chosen = vectors[[shop.position[item_id] for item_id in shelf]]
+    near = (chosen @ chosen.T).topk(min(_NEAR, len(shelf)), dim=1).indices.tolist()
+    return [_record(rng, shelf, near, number) for number in range(count)]
+
+
+def _record(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], number: int) -> BenchRecord:
+    full = rng.random() < _FULL_SHARE
+    place = rng.randrange(len(shelf))
+    interactions = []
+    for step in range(_INTERACTIONS if full else rng.randrange(1, _INTERACTIONS + 1)):
+        place = rng.choice(near[place]) if rng.random() < _STAYS else rng.randrange(len(shelf))
+        stars = float(rng.randrange(1, 6))
+        interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
+    older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
+    state = UserState(
+        state_version=number,
+        cause=StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS),
+        interactions=interactions,
+        older={item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older},
+        queries=[],
+        recent_events=[rng.getrandbits(63) for _ in range(32)],
+        aliases=[],
+    )
+    return BenchRecord(f"user-{number}".encode(), encode_state(state), number % 8, number, _NOW_MS)

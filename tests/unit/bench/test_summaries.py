@@ -1,0 +1,71 @@
+import pytest
+
+from app.bench.ingest import IngestPlan, summarise, turned
+from app.bench.progress import Pace
+from app.bench.race import Finish
+from app.bench.scale import ScalePlan, ScalePoint
+from app.bench.scale import summarise as summarise_scale
+
+PLAN = IngestPlan(events=1_000, users=100, rounds=3, seed=1)
+
+
+def finishes(*rates: float) -> list[Finish]:
+    return [Finish(Pace(int(rate), 1.0), 0.9) for rate in rates]
+
+
+def test_ingest_reports_medians_and_how_many_times_faster_riverrun_is() -> None:
+    result = summarise(
+        {
+            "riverrun": finishes(90_000, 10_000, 80_000),
+            "quix": finishes(20_000, 21_000, 19_000),
+            "kafka_streams": finishes(40_000, 50_000, 1_000),
+            "faust_per_event": finishes(4_000, 4_000, 4_000),
+        },
+        PLAN,
+    )
+
+    assert result.riverrun_events_per_s == 80_000
+    assert result.quix_events_per_s == 20_000
+    assert result.ratio_quix == 4.0
+    assert result.ratio_kafka_streams == 2.0
+    assert result.ratio_faust_per_event == 20.0
+    assert result.rounds["riverrun"] == [90_000, 10_000, 80_000]
+
+
+def test_a_peer_that_cannot_run_here_is_null() -> None:
+    values = summarise({"riverrun": finishes(80_000)}, PLAN).as_json()
+
+    assert values["kafka_streams_events_per_s"] is None
+    assert values["ratio_kafka_streams"] is None
+    assert values["quix_events_per_s"] is None
+
+
+def test_the_order_turns_from_round_to_round() -> None:
+    assert [turned(["a", "b", "c"], number) for number in range(4)] == [
+        ["a", "b", "c"],
+        ["b", "c", "a"],
+        ["c", "a", "b"],
+        ["a", "b", "c"],
+    ]
+
+
+def test_scale_tells_growth_from_the_fewest_workers() -> None:
+    points = [
+        ScalePoint(1, 10_000, 50_000, 100, 0.8),
+        ScalePoint(1, 1_010_000, 45_000, 300, 1.0),
+        ScalePoint(2, 10_000, 60_000, 200, 0.8),
+        ScalePoint(2, 1_010_000, 90_000, 900, 1.0),
+    ]
+
+    result = summarise_scale(points, ScalePlan((1, 2), (10_000, 1_010_000), 20, 1_000, 1))
+
+    assert result.mb_per_million_users == pytest.approx(200)
+    assert result.events_per_s_most_to_fewest_users == pytest.approx(0.9)
+    assert len(result.as_json()["points"]) == 4
+
+
+def test_scale_tells_no_growth_from_one_number_of_users() -> None:
+    result = summarise_scale([ScalePoint(1, 10_000, 50_000, 100, 0.8)], ScalePlan((1,), (10_000,), 20, 1_000, 1))
+
+    assert result.mb_per_million_users is None
+    assert result.events_per_s_most_to_fewest_users is None
