@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from app.contracts.dead_letters import DeadLetter, encode_dead_letter
 from app.contracts.events import Event, encode_event
 from app.errors import StateError
-from app.interests.fold import Bounds, Folded, fold, group_by_user
+from app.interests.draft import Bounds
+from app.interests.fold import Folded, fold, group_by_user
 from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from yarl import URL
 
-from app.interests.fold import Bounds
+from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits
 from app.kafka.publisher import MAX_BATCH_BYTES, RECORD_OVERHEAD_BYTES, connected_producer
 from app.kafka.topics import Topics

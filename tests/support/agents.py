@@ -19,7 +19,8 @@ import rocksdict
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from app.contracts.events import AddToCart, Click, Event, Impression, Purchase, View, encode_event
-from app.interests.fold import Bounds, fold, group_by_user
+from app.interests.draft import Bounds
+from app.interests.fold import fold, group_by_user
 from app.interests.intake import IntakeLimits, take_in
 from app.interests.state import encode_state
 from app.kafka.topics import Topics

@@ -13,7 +13,8 @@ from app.contracts.catalog import CatalogItem, encode_catalog_item
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, encode_dead_letter
 from app.contracts.events import Event, Forget, Identify, Purchase, Rate, Search, View, encode_event
 from app.contracts.recommendations import Cause, Recommendations, RecommendedItem, encode_recommendations
-from app.interests.fold import Bounds, fold, group_by_user
+from app.interests.draft import Bounds
+from app.interests.fold import fold, group_by_user
 from app.interests.state import encode_state
 from tests.support.events import NOON_MS, received
 

@@ -22,7 +22,8 @@ from app.contracts.events import (
     encode_event,
 )
 from app.errors import StateError
-from app.interests.fold import Bounds, Folded, fold, group_by_user
+from app.interests.draft import Bounds
+from app.interests.fold import Folded, fold, group_by_user
 from app.interests.intake import ReceivedEvent
 from app.interests.state import Interaction, Kind, UserState, decode_state, encode_state, known_items
 from tests.support.events import NOON_MS, received

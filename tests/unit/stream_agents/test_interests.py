@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.contracts.dead_letters import decode_dead_letter
 from app.contracts.events import Event, Forget, Identify, Impression, View, decode_event
-from app.interests.fold import Bounds
+from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits, SourceRecord
 from app.interests.state import Interaction, Kind, StateCause, UserState, decode_state, encode_state
 from stream_agents.batch_path.contract import ProcessedBatch

@@ -1,0 +1,38 @@
+"""What an event causes for other users: events that go back to the `events` topic. Pure."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from app.contracts.events import Event, Forget, HandOver, Identify, Inherit
+from app.interests.draft import KINDS, Draft
+from app.interests.state import MAX_ID_LENGTH
+
+
+def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
+    """What an event causes for other users. Ids are derived, so that a repetition is recognised as one."""
+    if type(event) in KINDS:
+        return ()
+    if isinstance(event, Identify) and event.anonymous_id != event.user_id:
+        follow_up_id = _derived_id(event, "hand-over")
+        return [HandOver(event_id=follow_up_id, user_id=event.anonymous_id, ts_ms=event.ts_ms, heir_id=event.user_id)]
+    if isinstance(event, HandOver):
+        return [
+            Inherit(
+                event_id=_derived_id(event, "inherit"),
+                user_id=event.heir_id,
+                ts_ms=event.ts_ms,
+                interactions=tuple(draft.interactions),
+                queries=tuple(draft.queries),
+            )
+        ]
+    if isinstance(event, Forget):
+        return [Forget(event_id=_derived_id(event, alias), user_id=alias, ts_ms=event.ts_ms) for alias in draft.aliases]
+    return ()
+
+
+def _derived_id(event: Event, what_for: str) -> str:
+    """`<event id>/<what for>`; hashed where that is longer than an id may be, or the follow-up would be refused."""
+    derived = f"{event.event_id}/{what_for}"
+    if len(derived) <= MAX_ID_LENGTH:
+        return derived
+    return blake2b(derived.encode(), digest_size=16).hexdigest()
