@@ -77,12 +77,23 @@ def test_a_short_training_beats_popularity_on_what_it_never_saw(tmp_path: Path) 
     assert results["riverrun"]["hr10"] > 1.5 * results["decayed-popularity"]["hr10"]
 
 
+def _hears_ctrl_c() -> None:
+    """A shell makes what it runs in the background deaf to Ctrl-C, and these tests with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "app.cli.main", "train", "--threads", "1", "--models-dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(12)  # somewhere in the import, the reading or the first epochs: nothing may be left in any case
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509  # nothing but a signal's disposition is changed
+    ) as process:  # fmt: skip
+        try:
+            time.sleep(12)  # somewhere in the import, the reading or the first epochs: nothing may be left in any case
+            os.kill(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode != 0
     assert "Traceback" not in errors
     assert latest_version(tmp_path) is None
