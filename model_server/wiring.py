@@ -29,8 +29,9 @@ from app.surfaces.surface import load_surfaces
 from model_server import metrics as table
 from model_server.health import Health, watch
 from model_server.items.follower import follow_catalog
-from model_server.items.index import ItemIndex, TrainedItems
+from model_server.items.index import ItemIndex
 from model_server.items.shelf import Shelf
+from model_server.items.view import TrainedItems
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
 from model_server.model.serving import fastest_encoder

@@ -11,7 +11,8 @@ from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState, encode_state
 from app.surfaces.surface import load_surfaces
 from model_server.bench.catalog import near_real
-from model_server.items.index import ItemIndex, Listing, TrainedItems
+from model_server.items.index import ItemIndex
+from model_server.items.view import Listing, TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
 from model_server.model.serving import UserEncoder, fastest_encoder

@@ -5,6 +5,7 @@ The vectors are split into about 2 * sqrt(n) cells; a query looks into the cells
 DECISIONS.md has the numbers. Not thread-safe: `ItemIndex` holds its lock.
 """
 
+import logging
 import math
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ class ApproximateIndex:
     """
 
     def __init__(self, slots: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        # It tells at length which of its builds it did not find.
+        logging.getLogger("faiss.loader").setLevel(logging.WARNING)
         import faiss  # noqa: PLC0415  # 0.2 s that a small shop need not spend
 
         self._faiss: Any = faiss

@@ -9,10 +9,8 @@ This module does not know Kafka, and not where text embeddings come from.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,83 +19,14 @@ from torch import Tensor
 
 from model_server.items.approximate import NOTHING, ApproximateIndex
 from model_server.items.live_search import LiveSearch
-from model_server.items.search import BLOCK, ExactSearch, Search
+from model_server.items.search import BLOCK, ExactSearch
+from model_server.items.view import IndexView, ItemCounts, ItemTower, Listing, TrainedItems
 from model_server.model.network import COLD
 
 _START_CAPACITY = 1_024  # doubled when full: always whole blocks
+_PLACED_AT_ONCE = 50_000
 _MINUS_INFINITY = float("-inf")
 APPROXIMATE_FROM = 50_000  # items, on a CPU: where a lone user's exact search would take as long as the encoder
-
-
-class ItemTower(Protocol):
-    """The half of the network that makes item vectors."""
-
-    def item_vectors(self, rows: Tensor, texts: Tensor) -> Tensor:
-        """(N,) rows of the ID table (`COLD` for none) and (N, T) text embeddings -> (N, D)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainedItems:
-    """The items that the model has learned an ID embedding for.
-
-    Args:
-        rows: item id -> row of the ID table.
-        texts: (N, T) float32 text embeddings, by row.
-    """
-
-    rows: Mapping[str, int]
-    texts: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A sellable item as the index takes it in."""
-
-    item_id: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class ItemCounts:
-    """How many items: known by vector, sellable, and sellable ones that the model was not trained on."""
-
-    known: int
-    sellable: int
-    new: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IndexView:
-    """What a scorer reads while it holds the lock. N slots, one per item that has a vector.
-
-    Args:
-        vectors: (N, D) item vectors.
-        texts: (N, T) text embeddings, float16.
-        penalty: (N,) minus infinity where the item is not sellable, else 0.
-        new_slots: (M,) int64, the sellable items that the model was not trained on.
-        by_vector: finds sellable items by their vectors.
-        new_by_text: finds items of `new_slots` by their texts; None where there are none.
-        ids: item id by slot.
-        titles: title by slot; empty where the catalog gave none.
-        position: item id -> slot.
-        sellable: item id -> slot of the sellable items, the newest in the catalog last.
-    """
-
-    vectors: Tensor
-    texts: Tensor
-    penalty: Tensor
-    new_slots: Tensor
-    by_vector: Search
-    new_by_text: Search | None
-    ids: Sequence[str]
-    titles: Sequence[str]
-    position: Mapping[str, int]
-    sellable: dict[str, int]
-
-    @property
-    def hidden(self) -> Tensor:
-        """(N,) bool, True where the item is not sellable."""
-        return self.penalty.isinf()
 
 
 class ItemIndex:
@@ -132,17 +61,22 @@ class ItemIndex:
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
         self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
         self._new_exact: ExactSearch | None = None
-        # A GPU scores a million items in less time than it takes to ask anything else.
-        approximate = approximate_from if device.type == "cpu" else None
-        self._by_vector, self._by_text = LiveSearch(approximate), LiveSearch(approximate)
-        ordered = sorted(trained.rows, key=trained.rows.__getitem__)
-        texts = trained.texts[[trained.rows[item_id] for item_id in ordered]]
-        vectors, placed_texts = self._vectors(ordered, texts)
+        # On a GPU never: it scores a million items at once.
+        text_width = trained.texts.shape[1]
+        width = self._vectors([], np.empty((0, text_width), np.float32))[0].shape[1]
+        # Texts are wider, so fewer of them take as long.
+        by_vector, by_text = approximate_from, approximate_from * width // text_width
+        on_cpu = device.type == "cpu"
+        self._by_vector, self._by_text = (LiveSearch(each if on_cpu else None) for each in (by_vector, by_text))
         # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
-        self._texts = torch.zeros(_START_CAPACITY, placed_texts.shape[1], device=device, dtype=torch.float16)
-        self._item_vectors = torch.zeros(_START_CAPACITY, vectors.shape[1], device=device)
+        self._texts = torch.zeros(_START_CAPACITY, text_width, device=device, dtype=torch.float16)
+        self._item_vectors = torch.zeros(_START_CAPACITY, width, device=device)
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
-        self._place([Listing(item_id, "") for item_id in ordered], vectors, placed_texts)
+        ordered = sorted(trained.rows, key=trained.rows.__getitem__)
+        for start in range(0, len(ordered), _PLACED_AT_ONCE):  # a copy of all texts would be the peak of all memory
+            part = ordered[start : start + _PLACED_AT_ONCE]
+            made = self._vectors(part, trained.texts[[trained.rows[item_id] for item_id in part]])
+            self._place([Listing(item_id, "") for item_id in part], *made)
 
     def counts(self) -> ItemCounts:
         """How many items there are now; asks for no lock."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.contracts.catalog import CatalogItem, InvalidCatalogItem, decode_catalog_item, item_text
-from model_server.items.index import Listing
+from model_server.items.view import Listing
 
 
 class CatalogRecord(Protocol):

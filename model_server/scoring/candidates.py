@@ -9,8 +9,8 @@ from app.interests.state import UserState
 from app.surfaces import reasons
 from app.surfaces.marks import Anchor, anchors, item_marks
 from app.surfaces.surface import Source
-from model_server.items.index import IndexView
 from model_server.items.search import Ranked
+from model_server.items.view import IndexView
 
 _DECIMALS = 4
 # Looking up an enum's value costs as much as making the item.

@@ -20,8 +20,9 @@ from app.interests.state import UserState
 from app.surfaces.compose import compose
 from app.surfaces.marks import hiding_bits
 from app.surfaces.surface import Source, Surfaces
-from model_server.items.index import IndexView, ItemIndex
+from model_server.items.index import ItemIndex
 from model_server.items.search import Ranked, Search
+from model_server.items.view import IndexView
 from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.model.serving import UserEncoder

@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 
-from model_server.items.index import ItemIndex, Listing
+from model_server.items.index import ItemIndex
+from model_server.items.search import ApproximateSearch, ExactSearch, Ranked
+from model_server.items.view import Listing
 from model_server.model.network import SequenceNetwork
 from model_server.wiring import trained_items
 from tests.support.planted import WordEncoder, planted_model
@@ -96,6 +98,42 @@ def test_slots_of_items_long_gone_are_used_again() -> None:
         assert all(view.ids[slot] == item_id for item_id, slot in view.position.items())
         wanted = torch.from_numpy(ENCODER.encode(["thing 59"]))
         torch.testing.assert_close(view.vectors[view.position["n59"]], wanted[0])
+
+
+def test_many_items_are_searched_approximately_and_come_and_go_as_live_as_few() -> None:
+    model = planted_model(TRAINED, ENCODER)
+    index = ItemIndex(model.network, trained_items(model), CPU, max_unlisted=100, approximate_from=300)
+
+    def found(text: str) -> tuple[set[str], set[str]]:
+        query = torch.from_numpy(ENCODER.encode([text]))
+        with index.reading() as view:
+            by_vector, by_text = view.by_vector.best(query, [[]], 3), None
+            if view.new_by_text is not None:
+                by_text = view.new_by_text.best(query, [[]], 3)
+            named = [{view.ids[slot] for slot in each[0].slots} for each in (by_vector, by_text or [Ranked([], [])])]
+        return named[0], named[1]
+
+    for start in range(0, 2_000, 100):
+        put(index, **{f"n{number}": f"thing {number}" for number in range(start, start + 100)})
+    with index.reading() as view:
+        assert isinstance(view.by_vector, ApproximateSearch)
+        assert isinstance(view.new_by_text, ApproximateSearch)
+    for number in (3, 299, 300, 1_999):
+        for names in found(f"thing {number}"):
+            assert f"n{number}" in names
+    index.withdraw(["n3"])
+    assert all("n3" not in names for names in found("thing 3"))
+    put(index, n3="old stone")
+    assert all("n3" in names for names in found("old stone"))
+    put(index, t1="red fish")
+    by_vector, by_text = found("red fish")
+    assert "t1" in by_vector
+    assert "t1" not in by_text  # trained on, so not new
+
+    index.withdraw([f"n{number}" for number in range(1_900)])
+    with index.reading() as view:
+        assert isinstance(view.by_vector, ExactSearch)
+    assert all("n1950" in names for names in found("thing 1950"))
 
 
 def test_the_tower_is_the_networks() -> None:

@@ -64,6 +64,9 @@ def test_commits_stop_at_the_oldest_request_that_waits() -> None:
     backlog = backlog_of(request("ada", 1, 10), request("bob", 2, 11), request("eve", 1, 7, partition=1))
     assert backlog.committable() == {0: 10, 1: 7}
     ada, bob, _ = backlog.next_batch(3)
+    assert not backlog
+    assert backlog.in_hand == 3
+    assert backlog.next_batch(3) == []
     backlog.done([bob])
     assert backlog.committable() == {0: 10, 1: 7}
     backlog.done([ada])
@@ -74,8 +77,13 @@ def test_a_newer_request_that_came_while_its_user_was_scored_still_waits() -> No
     backlog = backlog_of(request("ada", 1, 0))
     batch = backlog.next_batch(1)
     backlog.add([request("ada", 2, 1)])
+    backlog.read_until(0, 2)
+    newer = backlog.next_batch(1)  # both are in hand now
+    assert backlog.committable() == {0: 0}
     backlog.done(batch)
-    assert versions(backlog) == {"ada": 2}
+    assert backlog.committable() == {0: 1}
+    backlog.done(newer)
+    assert backlog.committable() == {0: 2}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.one_of(st.none(), st.integers(0, 9))), max_size=40), st.data())

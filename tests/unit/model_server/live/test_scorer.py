@@ -9,7 +9,8 @@ from app.contracts.recommendations import RecommendedItem
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
-from model_server.items.index import ItemIndex, Listing
+from model_server.items.index import ItemIndex
+from model_server.items.view import Listing
 from model_server.model.serving import UserEncoder
 from model_server.scoring.scorer import Lists, Scorer
 from model_server.wiring import trained_items

@@ -1,0 +1,82 @@
+"""What goes into the item index and what a scorer sees of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_server.items.search import Search
+
+
+class ItemTower(Protocol):
+    """The half of the network that makes item vectors."""
+
+    def item_vectors(self, rows: Tensor, texts: Tensor) -> Tensor:
+        """(N,) rows of the ID table (`COLD` for none) and (N, T) text embeddings -> (N, D)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedItems:
+    """The items that the model has learned an ID embedding for.
+
+    Args:
+        rows: item id -> row of the ID table.
+        texts: (N, T) float32 text embeddings, by row.
+    """
+
+    rows: Mapping[str, int]
+    texts: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A sellable item as the index takes it in."""
+
+    item_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """How many items: known by vector, sellable, and sellable ones that the model was not trained on."""
+
+    known: int
+    sellable: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexView:
+    """What a scorer reads while it holds the lock. N slots, one per item that has a vector.
+
+    Args:
+        vectors: (N, D) item vectors.
+        texts: (N, T) text embeddings, float16.
+        penalty: (N,) minus infinity where the item is not sellable, else 0.
+        new_slots: (M,) int64, the sellable items that the model was not trained on.
+        by_vector: finds sellable items by their vectors.
+        new_by_text: finds items of `new_slots` by their texts; None where there are none.
+        ids: item id by slot.
+        titles: title by slot; empty where the catalog gave none.
+        position: item id -> slot.
+        sellable: item id -> slot of the sellable items, the newest in the catalog last.
+    """
+
+    vectors: Tensor
+    texts: Tensor
+    penalty: Tensor
+    new_slots: Tensor
+    by_vector: Search
+    new_by_text: Search | None
+    ids: Sequence[str]
+    titles: Sequence[str]
+    position: Mapping[str, int]
+    sellable: dict[str, int]
+
+    @property
+    def hidden(self) -> Tensor:
+        """(N,) bool, True where the item is not sellable."""
+        return self.penalty.isinf()
