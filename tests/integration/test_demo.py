@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EVENTS = 1_200
+EVENTS = 2_000
 RATE = 50  # so that a busy test machine keeps up and the lists on show are fresh
 
 
