@@ -1,7 +1,7 @@
 """The user tower as it is served: the trained weights, in the precision that this machine is fastest with.
 
 A CPU that multiplies bfloat16 natively encodes a batch of 128 in two fifths of the time; quality stays (DECISIONS.md).
-One that does not is several times slower with it, so the machine is asked by a stopwatch, once, at the start. Small
+One that does not may well be slower with it (not measured): a stopwatch asks the machine, once, at the start. Small
 batches stay in float32 everywhere: there the time goes into reading weights and calling kernels.
 """
 
