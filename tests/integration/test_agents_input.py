@@ -15,7 +15,6 @@ from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics
 from tests.support.agents import (
     AGENTS,
-    REPOSITORY,
     Traffic,
     agents,
     assert_golden,
@@ -24,6 +23,7 @@ from tests.support.agents import (
     produce,
     read_topic,
 )
+from tests.support.process import REPOSITORY
 
 NOW_MS = int(time.time() * 1000)
 GOOD = {
