@@ -6,7 +6,8 @@ consumer: same group member, same assignment, same commits. A slow agent on anot
 
 Overridden, because Faust keeps per-record books that the hot topic does not have: `_filter_tps_with_pending_acks` and
 `_new_offset` (commit the cursor), `on_partitions_revoked` (commit before Faust forgets what to commit), `wait_empty`
-(wait for the batch under way), `perform_seek` (start the cursors), `verify_event_path` (Faust would complain).
+(wait for the batch under way), `perform_seek` and `seek` (the cursors follow), `verify_event_path` (Faust would
+complain).
 """
 
 import asyncio
@@ -112,10 +113,12 @@ class BatchConsumer(driver.Consumer):
 
     async def _serve_batch(self, tp: TP, records: Sequence[Any]) -> None:
         partition = tp.partition
-        if self._cursors.admit(partition, records[0].offset) is Admission.REWIND or not self.app.tables.actives_ready:
-            await self._rewind(tp)
-            return
         async with self._lock(partition):
+            # Under the lock: these records may have waited there while somebody moved the cursor.
+            admission = self._cursors.admit(partition, records[0].offset)
+            if admission is Admission.REWIND or not self.app.tables.actives_ready:
+                await self._rewind(tp)
+                return
             started = self.loop.time()
             if partition not in self._begun:
                 await self._upkeep.begin(tp)
@@ -202,6 +205,15 @@ class BatchConsumer(driver.Consumer):
             if self._is_hot(tp) and committed is not None:
                 self._cursors.start(tp.partition, committed)
                 self.parts.observer.positioned(tp.partition, committed)
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Go on at another offset; in the hot topic after the batch under way, which moves the cursor."""
+        if not self._is_hot(partition):
+            await super().seek(partition, offset)
+            return
+        async with self._lock(partition.partition):
+            self._cursors.move(partition.partition, offset)
+            await self._rewind(partition)
 
     # --- rebalance and stop
 

@@ -37,10 +37,14 @@ class Cursors:
         """Begin at the group's committed offset, unless the partition is already under way."""
         self._next.setdefault(partition, offset)
 
+    def move(self, partition: int, offset: int) -> None:
+        """Somebody wants to go on elsewhere: continue there, and nowhere else."""
+        self._next[partition] = offset
+        self._rewound_to.pop(partition, None)
+
     def advance(self, partition: int, next_offset: int) -> None:
         """A batch is safe: continue here."""
-        self._next[partition] = next_offset
-        self._rewound_to.pop(partition, None)
+        self.move(partition, next_offset)
 
     def get(self, partition: int) -> int | None:
         """The next offset; None before the first batch of a partition that was never committed."""

@@ -4,6 +4,8 @@ RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches 
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
 `processed`, `appending` (past the lease check, before the rows are sent), `appended` (acknowledged) and `written`.
 RIVERTEST_SLOW_AGENT names a topic that a plain, slow Faust agent consumes in the same application.
+RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
+RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
 """
 
 import asyncio
@@ -12,8 +14,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from faust.types import TP
 
 from app.errors import RiverrunError
 from app.logs import LogLevel, log_to_stderr
@@ -36,15 +41,16 @@ class Fault:
 
 
 class FaultyPublisher:
-    """The real publisher with two points."""
+    """The real publisher with two points, and slower."""
 
-    def __init__(self, publisher: Any, changelog: str, fault: Fault) -> None:
-        self._publisher, self._changelog, self._fault = publisher, changelog, fault
+    def __init__(self, publisher: Any, changelog: str, fault: Fault, slow_s: float) -> None:
+        self._publisher, self._changelog, self._fault, self._slow_s = publisher, changelog, fault, slow_s
         self.publish, self.stop = publisher.publish, publisher.stop
 
     async def append_rows(self, topic: str, *args: Any) -> Any:
         """Append; strike before or after."""
         if topic == self._changelog:
+            await asyncio.sleep(self._slow_s)
             self._fault.reached("appending")
         appended = await self._publisher.append_rows(topic, *args)
         if topic == self._changelog:
@@ -74,8 +80,9 @@ async def wire_with_faults(
 
     wired = await wire_agents(config, metrics, progress, on_failure)
     parts = wired.app.path_parts
-    if description := os.environ.get("RIVERTEST_FAULT"):
-        fault = Fault(description)
+    slow_s = float(os.environ.get("RIVERTEST_SLOW_APPEND_S", "0"))
+    if "RIVERTEST_FAULT" in os.environ or slow_s:
+        fault = Fault(os.environ.get("RIVERTEST_FAULT", "never:SIGCONT:/nowhere"))
         process = parts.process
 
         def faulty_process(*args: Any) -> Any:
@@ -86,7 +93,7 @@ async def wire_with_faults(
         wired.app.path_parts = replace(
             parts,
             process=faulty_process,
-            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault),  # type: ignore[arg-type]  # as good
+            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault, slow_s),  # type: ignore[arg-type]  # as good
             table=FaultyTable(parts.table, fault),  # type: ignore[arg-type]  # as good
         )
     if topic := os.environ.get("RIVERTEST_SLOW_AGENT"):
@@ -96,7 +103,37 @@ async def wire_with_faults(
                 await asyncio.sleep(0.5)
 
         wired.app.agent(wired.app.topic(topic, value_type=bytes), name="slow")(slow)
+    if folder := os.environ.get("RIVERTEST_ORDERS"):
+        wired.app.task(partial(obey, wired.app.consumer, parts.hot.source, Path(folder)))
     return wired
+
+
+ORDERS: Mapping[str, Callable[..., Any]] = {
+    "stop-flow": lambda consumer: consumer.stop_flow(),
+    "resume-flow": lambda consumer: consumer.resume_flow(),
+    "pause": lambda consumer, tp: consumer.pause_partitions([tp]),
+    "resume": lambda consumer, tp: consumer.resume_partitions([tp]),
+    "seek": lambda consumer, tp, offset: consumer.seek(tp, int(offset)),
+}
+"""What a file in the folder of orders may be called: `<order>[.<partition>[.<offset>]]`, as Faust's consumer has it."""
+
+
+async def obey(consumer: Any, topic: str, folder: Path) -> None:
+    """Do what the files say, for ever."""
+    while True:
+        for file in sorted(folder.iterdir()):  # noqa: ASYNC240  # a small local folder
+            order, *where = file.name.split(".")
+            if where:
+                await _maybe(ORDERS[order](consumer, TP(topic, int(where[0])), *where[1:]))
+            else:
+                await _maybe(ORDERS[order](consumer))
+            file.unlink()
+        await asyncio.sleep(0.02)
+
+
+async def _maybe(result: Any) -> None:
+    if asyncio.iscoroutine(result):
+        await result
 
 
 def main() -> None:
