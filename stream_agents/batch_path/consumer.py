@@ -35,6 +35,7 @@ POLL_TIMEOUT_S = 0.5
 NOT_READY_PAUSE_S = 0.02
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
+LOOK_AT_TOPICS_S = 60.0  # a log that is shorter than it was is seen within seconds anyway
 
 
 class BatchConsumer(driver.Consumer):
@@ -114,9 +115,10 @@ class BatchConsumer(driver.Consumer):
     async def _serve_batch(self, tp: TP, records: Sequence[Any]) -> None:
         partition = tp.partition
         async with self._lock(partition):
-            # Under the lock: these records may have waited there while somebody moved the cursor.
+            # Under the lock: while these records waited, somebody may have moved the cursor, stopped the flow or paused
+            # the partition.
             admission = self._cursors.admit(partition, records[0].offset)
-            if admission is Admission.REWIND or not self.app.tables.actives_ready:
+            if admission is Admission.REWIND or tp not in self._serving():
                 await self._rewind(tp)
                 return
             started = self.loop.time()
@@ -142,12 +144,13 @@ class BatchConsumer(driver.Consumer):
         while not self.should_stop:
             await self.sleep(self.parts.limits.idle_check_s)
             serving = self._serving()
-            if not serving:
-                continue
             try:
+                # Also with nothing to serve: that is how a deleted topic looks.
+                await self.parts.check_topics(LOOK_AT_TOPICS_S if serving else self.parts.limits.idle_check_s)
                 for tp in serving:
                     await self._look_after(tp)
-                self.parts.observer.all_well()
+                if serving:
+                    self.parts.observer.all_well()
             except Exception as error:  # judged just below; only what can pass is survived
                 if not _is_retriable(error):
                     self.parts.on_failure(error)

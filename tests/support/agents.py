@@ -113,7 +113,10 @@ def produce(bootstrap_servers: str, topics: Topics, events: Sequence[Event] | It
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[LogRecord]:
     """Everything in a topic, in log order within each partition."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None,
+        isolation_level="read_committed",
+    )  # fmt: skip
     partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
     consumer.assign(partitions)
     consumer.seek_to_beginning()
