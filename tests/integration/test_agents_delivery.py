@@ -116,14 +116,20 @@ def test_a_broker_that_goes_away_and_comes_back_is_waited_for(own_kafka: LocalKa
     topics = load_topics().with_prefix(unique_prefix())
     apply_topics(own_kafka.bootstrap_servers, topics)
     traffic = Traffic(users=300)
-    with agents(own_kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(own_kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_APPEND_S": "0.5"}) as worker:
         worker.wait_ready()
-        produce(own_kafka.bootstrap_servers, topics, traffic.events(20_000))
-        worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
-        own_kafka.kill()
-        worker.wait(lambda: worker.get("/readyz")[0] == 503, "it still claimed to be ready")
-        own_kafka.start()  # and no event after it: what was under way must be done again without a push
-        worker.wait(lambda: committed_everything(own_kafka.bootstrap_servers, topics), "not everything was committed")
+        for events in (20_000, 20):  # in mid-stream; and with the last batch in hand, behind which no event comes
+            read_before = worker.metric("riverrun_events_read_total")
+            produce(own_kafka.bootstrap_servers, topics, traffic.events(events))
+            if events > 20:
+                worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
+            assert worker.metric("riverrun_events_read_total") < read_before + events
+            own_kafka.kill()
+            worker.wait(lambda: worker.get("/readyz")[0] == 503, "it still claimed to be ready")
+            own_kafka.start()
+            worker.wait(
+                lambda: committed_everything(own_kafka.bootstrap_servers, topics), "not everything was committed"
+            )
         worker.wait_ready()
         assert worker.stop() == 0
     assert_golden(own_kafka.bootstrap_servers, topics, [tmp_path / "a"])

@@ -101,6 +101,7 @@ def test_a_changelog_that_is_compacted_under_load_restores_the_table(own_kafka: 
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         wait_done(worker, servers, topics)
+        assert worker.metric("riverrun_changelog_holes_total") == 0
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"], users=50)
 

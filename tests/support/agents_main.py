@@ -2,7 +2,8 @@
 
 RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches that point while the file exists, it
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
-`processed`, `appending` (past the lease check, before the rows are sent), `appended` (acknowledged) and `written`.
+`processed`, `appending` (past the lease check, before the rows are sent), `appended` (the changelog acknowledged, the
+copies not even sent) and `written`.
 RIVERTEST_SLOW_AGENT names a topic that a plain, slow Faust agent consumes in the same application.
 RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
 RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
@@ -26,6 +27,9 @@ from app.observability import Metrics
 from stream_agents.progress import Progress
 
 
+COPIES_BEHIND_S = 0.3
+
+
 class Fault:
     """Strikes once, at its point."""
 
@@ -33,9 +37,13 @@ class Fault:
         point, name, file = description.split(":")
         self._point, self._signal, self._file = point, signal.Signals[name], Path(file)
 
+    def waits_for(self, point: str) -> bool:
+        """Whether it will strike at this point."""
+        return point == self._point and self._file.exists()
+
     def reached(self, point: str) -> None:
         """Strike if this is the point and the time."""
-        if point == self._point and self._file.exists():
+        if self.waits_for(point):
             self._file.unlink()
             os.kill(os.getpid(), self._signal)
 
@@ -52,6 +60,8 @@ class FaultyPublisher:
         if topic == self._changelog:
             await asyncio.sleep(self._slow_s)
             self._fault.reached("appending")
+        elif self._fault.waits_for("appended"):
+            await asyncio.sleep(COPIES_BEHIND_S)
         appended = await self._publisher.append_rows(topic, *args)
         if topic == self._changelog:
             self._fault.reached("appended")
