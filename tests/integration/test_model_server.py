@@ -203,7 +203,6 @@ def test_under_overload_requests_collapse_buyers_go_first_and_the_queue_is_bound
     published = map(decode_recommendations, read_all(shop.bootstrap_servers, shop.topics.recommendations, int(scored)))
     order = sorted(published, key=lambda each: each.generated_ts_ms)
     ranks = [rank for rank, each in enumerate(order) if each.user_id in buyers]
-    print("RANK", statistics.mean(ranks) / len(order), max(backlog), len(backlog))
     assert statistics.mean(ranks) < 0.42 * len(order)
 
 

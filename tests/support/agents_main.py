@@ -26,7 +26,6 @@ from app.logs import LogLevel, log_to_stderr
 from app.observability import Metrics
 from stream_agents.progress import Progress
 
-
 COPIES_BEHIND_S = 0.3
 
 
