@@ -46,7 +46,7 @@ def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
 ) -> None:
     # So many users that some have no event after the crash: only doing the batch again can complete theirs.
     traffic, servers = Traffic(users=2_000), kafka.bootstrap_servers
-    for point in ("appending", "appended", "written"):
+    for point in ("appending", "appended", "restored", "written"):
         produce(servers, topics, traffic.events(3_000))
         with agents(servers, topics, tmp_path / "a", fault(tmp_path, point, signal.SIGKILL)) as worker:
             assert worker.process.wait(30) == -signal.SIGKILL

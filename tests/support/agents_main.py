@@ -3,7 +3,7 @@
 RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches that point while the file exists, it
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
 `processed`, `appending` (past the lease check, before the rows are sent), `appended` (the changelog acknowledged, the
-copies not even sent) and `written`.
+copies not even sent) and `written` (to RocksDB); and `restored`, after a write of rows that were restored.
 RIVERTEST_SLOW_AGENT names a topic that a plain, slow Faust agent consumes in the same application.
 RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
 RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
@@ -35,6 +35,7 @@ class Fault:
     def __init__(self, description: str) -> None:
         point, name, file = description.split(":")
         self._point, self._signal, self._file = point, signal.Signals[name], Path(file)
+        self.delivering = False
 
     def waits_for(self, point: str) -> bool:
         """Whether it will strike at this point."""
@@ -63,12 +64,13 @@ class FaultyPublisher:
             await asyncio.sleep(COPIES_BEHIND_S)
         appended = await self._publisher.append_rows(topic, *args)
         if topic == self._changelog:
+            self._fault.delivering = True
             self._fault.reached("appended")
         return appended
 
 
 class FaultyTable:
-    """The real table with one point."""
+    """The real table with one point, or another."""
 
     def __init__(self, table: Any, fault: Fault) -> None:
         self._table, self._fault = table, fault
@@ -78,7 +80,7 @@ class FaultyTable:
         """Write, then strike."""
         self._table.write(partition, rows, changelog_offset)
         if rows:
-            self._fault.reached("written")
+            self._fault.reached("written" if self._fault.delivering else "restored")
 
 
 async def wire_with_faults(
