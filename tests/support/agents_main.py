@@ -53,16 +53,16 @@ class FaultyPublisher:
 
     def __init__(self, publisher: Any, changelog: str, fault: Fault, slow_s: float) -> None:
         self._publisher, self._changelog, self._fault, self._slow_s = publisher, changelog, fault, slow_s
-        self.publish, self.stop = publisher.publish, publisher.stop
+        self.publish, self.stop, self.build_rows = publisher.publish, publisher.stop, publisher.build_rows
 
-    async def append_rows(self, topic: str, *args: Any) -> Any:
-        """Append; strike before or after."""
+    async def send(self, topic: str, *args: Any) -> Any:
+        """Send; strike before or after."""
         if topic == self._changelog:
             await asyncio.sleep(self._slow_s)
             self._fault.reached("appending")
         elif self._fault.waits_for("appended"):
             await asyncio.sleep(COPIES_BEHIND_S)
-        appended = await self._publisher.append_rows(topic, *args)
+        appended = await self._publisher.send(topic, *args)
         if topic == self._changelog:
             self._fault.delivering = True
             self._fault.reached("appended")
