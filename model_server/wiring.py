@@ -243,7 +243,7 @@ async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", othe
 def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
     """Let torch allocate and choose its kernels before the first shopper waits for it."""
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
-    state = UserState(0, StateCause("", "", 0, 0), history, {}, [], [], [])
+    state = UserState.of(0, StateCause("", "", 0, 0), history)
     for users in (1, 1, 8, 64):
         scorer.score([state] * users)
 

@@ -161,7 +161,7 @@ def _measure(
 
 def _batch(shop: BenchShop, records: Sequence[BenchRecord]) -> _Batch:
     config = shop.network.config
-    histories = sorted((state.interactions for state in _states(_requests(records))), key=len)
+    histories = sorted((state.interactions() for state in _states(_requests(records))), key=len)
     chunks = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
     made = [sequence_batch(chunk, shop.position, config.kinds_seen, config.max_length) for chunk in chunks]
     return _Batch(records, made)

@@ -105,13 +105,11 @@ def _record(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], nu
         stars = float(rng.randrange(1, 6))
         interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
     older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
-    state = UserState(
-        state_version=number,
-        cause=StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS),
-        interactions=interactions,
+    state = UserState.of(
+        number,
+        StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS),
+        interactions,
         older={item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older},
-        queries=[],
-        recent_events=[rng.getrandbits(63) for _ in range(32)],
-        aliases=[],
+        recent_events=rng.randbytes(256),
     )
     return BenchRecord(f"user-{number}".encode(), encode_state(state), number % 8, number, _NOW_MS)

@@ -112,7 +112,7 @@ class Scorer:
     def score(self, states: Sequence[UserState]) -> Scored:
         """Every surface's list for every state."""
         scored = Scored(lists=[{} for _ in states])
-        order = sorted(range(len(states)), key=lambda place: len(states[place].interactions))
+        order = sorted(range(len(states)), key=lambda place: len(states[place].kinds))
         start = 0
         while start < len(order):
             # The lock is let go between chunks, so that a delisting need not wait for the whole batch.
@@ -136,7 +136,7 @@ class Scorer:
             lists.append(self._compose(UserCandidates(view, user, ranking, own)))
         for made in lists:
             scored.sources.update([item.source for items in made.values() for item in items])
-        scored.unknown_items += sum(one.item_id not in view.position for each in states for one in each.interactions)
+        scored.unknown_items += sum(item not in view.position for each in states for item in each.item_ids())
         scored.fallback_users += sum(chunk.empty)
         scored.encode_s += encoded_s - started_s
         scored.retrieve_s += time.perf_counter() - encoded_s
@@ -144,7 +144,7 @@ class Scorer:
 
     def _encode(self, view: IndexView, states: list[UserState]) -> _Chunk:
         config = self._network.config
-        histories = [state.interactions for state in states]
+        histories = [state.interactions() for state in states]
         sequences = sequence_batch(histories, view.position, config.kinds_seen, config.max_length)
         vectors = self._encoder.encode(sequences.to(self._device), view.vectors)
         users = [know(state, view, self._surfaces.rating_scale, _ANCHORS) for state in states]
