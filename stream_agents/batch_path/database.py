@@ -18,8 +18,8 @@ MB: Final = 1024 * 1024
 WRITE_BUFFERS: Final = 3
 BLOOM_BITS_PER_KEY: Final = 10
 TARGET_FILE_BYTES: Final = 64 * MB
-# Each time so many flushed buffers are merged into the table, much of it is written anew: with 4 the merging cost more
-# than everything else at a million users.
+# Each time so many flushed buffers are merged into the table, much of it is written anew: with 4 buffers of 8 MB the
+# merging cost more than everything else at a million users.
 LEVEL_ZERO_FILES: Final = 8
 # RocksDB slows writers down in a sleep that holds Python's lock. A backlog of merging is the lesser evil.
 LEVEL_ZERO_FILES_SLOW: Final = 48
@@ -64,6 +64,5 @@ class PartitionDatabase:
         blocks = rocksdict.BlockBasedOptions()
         blocks.disable_cache()
         blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, block_based=False)
-        blocks.set_data_block_index_type(rocksdict.DataBlockIndexType.binary_and_hash())
         options.set_block_based_table_factory(blocks)
         return options
