@@ -62,8 +62,7 @@ class AgentsSettings(_Section):
     max_items: int = Field(1_000, ge=1, description="own items kept per user: what was seen and bought")
     max_queries: int = Field(10, ge=0, description="newest search queries kept per user")
     max_age_days: int = Field(730, ge=1, description="interactions older than this, seen from the newest, fade")
-    block_cache_mb: int = Field(32, ge=1, description="RocksDB block cache, per table partition")
-    write_buffer_mb: int = Field(8, ge=1, description="RocksDB write buffer, three per table partition")
+    write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per table partition")
 
 
 class ScoringSettings(_Section):
