@@ -27,6 +27,8 @@ from stream_agents.interests import InterestsProcess, Routes, row_version
 from stream_agents.observer import AgentsObserver
 from stream_agents.partitions import home_of
 from stream_agents.progress import Progress
+from stream_agents.state_folder import check_topic_ids
+from stream_agents.topic_ids import TopicWatch, topic_ids
 
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0
@@ -85,10 +87,18 @@ async def wire_agents(
             reader=ChangelogReader(config.bootstrap_servers, timeout_s=config.kafka.session_timeout_ms / 1000),
             lease=Lease(lease_s),
             observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
+            check_topics=_topic_watch(config).check,
             on_failure=on_failure,
         )
     )
     return Agents(app, publisher, table)
+
+
+def _topic_watch(config: AgentsConfig) -> TopicWatch:
+    names = (config.topics.events.name, config.topics.interests_changelog.name)
+    return TopicWatch(
+        lambda: check_topic_ids(config.state_folder, topic_ids(config.bootstrap_servers, names)), time.monotonic
+    )
 
 
 def _interests_process(config: AgentsConfig) -> InterestsProcess:

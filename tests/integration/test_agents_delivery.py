@@ -139,17 +139,29 @@ def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_waited_for(own_kafka: LocalKafka, tmp_path: Path) -> None:
-    topics = load_topics().with_prefix(unique_prefix())
-    apply_topics(own_kafka.bootstrap_servers, topics)
-    traffic = Traffic(users=300)
-    with agents(own_kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        worker.wait_ready()
-        produce(own_kafka.bootstrap_servers, topics, traffic.events(20_000))
-        worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
+    topics, traffic = load_topics().with_prefix(unique_prefix()), Traffic(users=300)
+    servers = own_kafka.bootstrap_servers
+    apply_topics(servers, topics)
+
+    def read() -> float:
+        return worker.metric("riverrun_events_read_total")
+
+    def goes_away_and_comes_back() -> None:
         own_kafka.kill()
         worker.wait(lambda: worker.get("/readyz")[0] == 503, "it still claimed to be ready")
-        own_kafka.start()  # and no event after it: what was under way must be done again without a push
-        worker.wait(lambda: committed_everything(own_kafka.bootstrap_servers, topics), "not everything was committed")
+        own_kafka.start()
+        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+
+    with agents(servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_APPEND_S": "0.5"}) as worker:
+        worker.wait_ready()
+        produce(servers, topics, traffic.events(20_000))
+        worker.wait(lambda: read() > 0, "nothing was read")
+        goes_away_and_comes_back()
+
+        read_before = read()
+        sent = produce(servers, topics, traffic.events(20))
+        assert read() < read_before + sent  # in hand, and no event comes behind it that would bring it up again
+        goes_away_and_comes_back()
         worker.wait_ready()
         assert worker.stop() == 0
-    assert_golden(own_kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    assert_golden(servers, topics, [tmp_path / "a"])
