@@ -52,6 +52,8 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (TableManager.__init__, ("actives_ready",)),
     (Recovery._wait, ("ServiceStopped", "RebalanceAgain")),  # noqa: SLF001  # checked, not called
     (Store.__init__, ("_dbs",)),
+    (Store._open_for_partition, ("rocksdb_options.open",)),  # noqa: SLF001  # checked, not called
+    (Store.set_persisted_offset, ("_db_for_partition",)),
     (Recovery.__init__, ("active_offsets", "standby_offsets", "active_tps", "standby_tps")),
     (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records", "_isolation_level")),
     (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_isolation_level", "_coordinator", "_fetcher")),
