@@ -16,6 +16,7 @@ from typing import Final
 import torch
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
+from msgspec import structs
 
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
@@ -34,6 +35,8 @@ from model_server.items.shelf import Shelf
 from model_server.items.view import TrainedItems
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import follow_events
 from model_server.popularity.live import LivePopularity
@@ -112,7 +115,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     popularity = LivePopularity(model.popularity, half_life_days, limits)
     scorer = Scorer(
         model.network,
-        fastest_encoder(model.network, installation.device),
+        _encoder(installation),
         index,
         load_surfaces(settings.scoring.surfaces_file),
         lambda: popularity.ranking,
@@ -193,6 +196,12 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
     return metrics, health, server
 
 
+def _encoder(installation: Installation) -> ContinuedEncoder:
+    network, device = installation.version.model.network, installation.device
+    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.hidden, device)
+    return ContinuedEncoder(fastest_encoder(network, device), memory, device)
+
+
 def _topology(installation: Installation) -> Topology:
     topics = installation.topics
     edition = Edition(topics.recommendations.name, installation.version.name, VARIANT)
@@ -245,7 +254,10 @@ def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
     state = UserState(0, StateCause("", "", 0, 0), history, {}, [], [], [])
     for users in (1, 1, 8, 64):
-        scorer.score([state] * users)
+        # Strangers, then the same users again with one interaction more.
+        for seen in (49, 50):
+            states = [structs.replace(state, interactions=history[:seen])] * users
+            scorer.score([f"\0{number}" for number in range(users)], states)
 
 
 def _calm_garbage_collection() -> None:

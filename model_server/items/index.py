@@ -71,6 +71,8 @@ class ItemIndex:
         # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
         self._texts = torch.zeros(_START_CAPACITY, text_width, device=device, dtype=torch.float16)
         self._item_vectors = torch.zeros(_START_CAPACITY, width, device=device)
+        self._vector_ids = np.zeros(_START_CAPACITY, np.int64)
+        self._vectors_made = 0
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
         ordered = sorted(trained.rows, key=trained.rows.__getitem__)
         for start in range(0, len(ordered), _PLACED_AT_ONCE):  # a copy of all texts would be the peak of all memory
@@ -132,6 +134,7 @@ class ItemIndex:
             used = len(self._ids)
             yield IndexView(
                 vectors=self._item_vectors[:used],
+                vector_ids=self._vector_ids[:used],
                 texts=self._texts[:used],
                 penalty=self._penalty[:used],
                 new_slots=self._new_slots,
@@ -204,10 +207,13 @@ class ItemIndex:
             else:
                 self._titles[slot] = listing.title
         self._grow(len(self._ids))
-        slots = torch.tensor([self._position[listing.item_id] for listing in listings], device=self._device)
+        places = [self._position[listing.item_id] for listing in listings]
+        slots = torch.tensor(places, device=self._device)
         if len(listings):
             self._item_vectors[slots] = vectors
             self._texts[slots] = texts.to(self._texts.dtype)
+            self._vector_ids[places] = np.arange(self._vectors_made, self._vectors_made + len(places))
+            self._vectors_made += len(places)
 
     def _grow(self, needed: int) -> None:
         capacity = len(self._item_vectors)
@@ -219,6 +225,7 @@ class ItemIndex:
         vectors, texts, penalty = self._item_vectors, self._texts, self._penalty
         self._item_vectors = torch.cat((vectors, vectors.new_zeros(more, vectors.shape[1])))
         self._texts = torch.cat((texts, texts.new_zeros(more, texts.shape[1])))
+        self._vector_ids = np.concatenate((self._vector_ids, np.zeros(more, np.int64)))
         self._penalty = torch.cat((penalty, penalty.new_full((more,), _MINUS_INFINITY)))
 
     def _show(self, listings: Sequence[Listing]) -> None:

@@ -54,6 +54,7 @@ class IndexView:
 
     Args:
         vectors: (N, D) item vectors.
+        vector_ids: (N,) int64, a number for each of these vectors that no other one ever had.
         texts: (N, T) text embeddings, float16.
         penalty: (N,) minus infinity where the item is not sellable, else 0.
         new_slots: (M,) int64, the sellable items that the model was not trained on.
@@ -66,6 +67,7 @@ class IndexView:
     """
 
     vectors: Tensor
+    vector_ids: NDArray[np.int64]
     texts: Tensor
     penalty: Tensor
     new_slots: Tensor

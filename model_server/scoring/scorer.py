@@ -23,9 +23,9 @@ from app.surfaces.surface import Source, Surfaces
 from model_server.items.index import ItemIndex
 from model_server.items.search import Ranked, Search
 from model_server.items.view import IndexView
+from model_server.model.continued import ContinuedEncoder
 from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
-from model_server.model.serving import UserEncoder
 from model_server.scoring.candidates import Explained, KnownUser, PopularItems, UserCandidates, know
 from model_server.scoring.ranking import Ragged, content_profiles, nearest, ragged
 
@@ -83,7 +83,7 @@ class Scorer:
 
     Args:
         network: in evaluation mode, on `device`.
-        encoder: encodes users with its weights.
+        encoder: encodes users with its weights, on `device`.
         index: what there is to recommend.
         surfaces: the lists to make.
         popular: the popularity ranking as of now.
@@ -93,7 +93,7 @@ class Scorer:
     def __init__(
         self,
         network: SequenceNetwork,
-        encoder: UserEncoder,
+        encoder: ContinuedEncoder,
         index: ItemIndex,
         surfaces: Surfaces,
         popular: Callable[[], Sequence[PopularItem]],
@@ -109,24 +109,31 @@ class Scorer:
         self._bits = {surface.name: hiding_bits(surface.hide) for surface in surfaces.surfaces}
 
     @torch.inference_mode()
-    def score(self, states: Sequence[UserState]) -> Scored:
-        """Every surface's list for every state."""
+    def score(self, user_ids: Sequence[str], states: Sequence[UserState]) -> Scored:
+        """Every surface's list for every state; the ids are those of the states' users, no two the same."""
         scored = Scored(lists=[{} for _ in states])
-        order = sorted(range(len(states)), key=lambda place: len(states[place].interactions))
+        steps = [
+            self._encoder.expected_steps(user_id, len(state.interactions))
+            for user_id, state in zip(user_ids, states, strict=True)
+        ]
+        order = sorted(range(len(states)), key=steps.__getitem__)
         start = 0
         while start < len(order):
             # The lock is let go between chunks, so that a delisting need not wait for the whole batch.
             with self._index.reading() as view:
                 places = order[start : start + self._chunk_users]
-                lists = self._score_chunk(view, [states[place] for place in places], scored)
+                ids = [user_ids[place] for place in places]
+                lists = self._score_chunk(view, ids, [states[place] for place in places], scored)
             for place, own in zip(places, lists, strict=True):
                 scored.lists[place] = own
             start += self._chunk_users
         return scored
 
-    def _score_chunk(self, view: IndexView, states: list[UserState], scored: Scored) -> list[Lists]:
+    def _score_chunk(
+        self, view: IndexView, user_ids: list[str], states: list[UserState], scored: Scored
+    ) -> list[Lists]:
         started_s = time.perf_counter()
-        chunk = self._encode(view, states)
+        chunk = self._encode(view, user_ids, states)
         encoded_s = time.perf_counter()
         explained = self._by_model(chunk) | self._by_content(chunk)
         ranking = self._popular.now()
@@ -142,11 +149,11 @@ class Scorer:
         scored.retrieve_s += time.perf_counter() - encoded_s
         return lists
 
-    def _encode(self, view: IndexView, states: list[UserState]) -> _Chunk:
+    def _encode(self, view: IndexView, user_ids: list[str], states: list[UserState]) -> _Chunk:
         config = self._network.config
         histories = [state.interactions for state in states]
         sequences = sequence_batch(histories, view.position, config.kinds_seen, config.max_length)
-        vectors = self._encoder.encode(sequences.to(self._device), view.vectors)
+        vectors = self._encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
         users = [know(state, view, self._surfaces.rating_scale, _ANCHORS) for state in states]
         anchors = ragged([[view.position[anchor.item_id] for anchor in user.anchors] for user in users], self._device)
         return _Chunk(view, states, users, vectors, (sequences.lengths == 0).tolist(), anchors)

@@ -88,7 +88,8 @@ class Bench:
         self.stop = asyncio.Event()
         self._offset = 0
 
-    def score(self, states: Sequence[UserState]) -> Scored:
+    def score(self, user_ids: Sequence[str], states: Sequence[UserState]) -> Scored:
+        assert len(user_ids) == len(states)
         self.scored.append(len(states))
         return Scored(lists=[{} for _ in states])
 

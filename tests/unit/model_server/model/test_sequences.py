@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from app.interests.state import Interaction, Kind
-from model_server.model.sequences import NO_GAP, gap_buckets, sequence_batch
+from model_server.model.sequences import NO_GAP, first_read, gap_buckets, sequence_batch
 from tests.support.model import did
 
 POSITIONS = {"tea": 3, "cup": 5, "pot": 7}
@@ -23,8 +23,9 @@ def test_the_gap_spans_a_skipped_item() -> None:
     assert torch.equal(with_gap.gaps, direct.gaps)
 
 
-def test_only_the_newest_are_read() -> None:
-    batch = sequence_batch([did("tea", "cup", "pot")], POSITIONS, ALL_KINDS, max_length=2)
+def test_the_newest_are_read_from_a_start_that_moves_in_jumps() -> None:
+    assert [first_read(known, 50) for known in (0, 50, 64, 65, 79, 80)] == [0, 0, 0, 15, 15, 30]
+    batch = sequence_batch([did(*["tea"] * 15, "cup", "pot")], POSITIONS, ALL_KINDS, max_length=2)
     assert batch.positions.tolist() == [[5, 7]]
     assert batch.gaps[0, 0] == NO_GAP
 

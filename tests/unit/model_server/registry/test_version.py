@@ -60,7 +60,7 @@ def test_loading_gives_what_was_saved(folder: Path) -> None:
     users = []
     for each in (saved, model):
         vectors = each.network.item_vectors(torch.arange(6), torch.from_numpy(each.texts))
-        users.append(each.network.scores(each.network.encode_users(batch, vectors), vectors))
+        users.append(each.network.scores(each.network.encode_users(batch, vectors).users, vectors))
     assert torch.equal(users[0], users[1])
     assert not model.network.training
 
