@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from app.errors import StateError
-from app.interests.state import UserState, decode_state
+from app.interests.state import UserState, check_state, decode_state
 
 _URGENT: Final = frozenset({"purchase"})
 # Of a batch that does not hold everybody, this share goes to who waits the longest, urgent or not: a flood of
@@ -70,6 +70,8 @@ def read_request(record: RequestRecord) -> Request | UnreadableRequest:
             return UnreadableRequest(record, "a score request needs the user id as its key")
         user_id = record.key.decode()
         state = None if record.value is None else decode_state(record.value)
+        if state is not None:
+            check_state(state)
     except (StateError, UnicodeDecodeError) as error:
         return UnreadableRequest(record, str(error))
     return Request(user_id, state, record.partition, record.offset, record.timestamp)

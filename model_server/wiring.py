@@ -16,7 +16,6 @@ from typing import Final
 import torch
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
-from msgspec import structs
 
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
@@ -252,11 +251,10 @@ async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", othe
 def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
     """Let torch allocate and choose its kernels before the first shopper waits for it."""
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
-    state = UserState(0, StateCause("", "", 0, 0), history, {}, [], [], [])
     for users in (1, 1, 8, 64):
         # Strangers, then the same users again with one interaction more.
         for seen in (49, 50):
-            states = [structs.replace(state, interactions=history[:seen])] * users
+            states = [UserState.of(0, StateCause("", "", 0, 0), history[:seen])] * users
             scorer.score([f"\0{number}" for number in range(users)], states)
 
 

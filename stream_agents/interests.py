@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
 from app.contracts.dead_letters import DeadLetter, encode_dead_letter
 from app.contracts.events import Event, encode_event
 from app.errors import StateError
 from app.interests.draft import Bounds
-from app.interests.fold import Folded, fold, group_by_user
+from app.interests.fold import Folded, fold
 from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
+from app.interests.shrink import halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
 from stream_agents.batch_path.contract import ProcessedBatch, ReadRows
@@ -71,14 +70,14 @@ class InterestsProcess:
     """The batch function of the events topic.
 
     Attributes:
-        home: the partition of a user id.
+        home: the partition of a user's key.
         max_row_bytes: largest state that fits into a message; a larger one loses its oldest items.
     """
 
     limits: IntakeLimits
     bounds: Bounds
     routes: Routes
-    home: Callable[[str], int]
+    home: Callable[[bytes], int]
     max_row_bytes: int
 
     def __call__(
@@ -90,10 +89,9 @@ class InterestsProcess:
             StateError: a row of the table was written by another version of riverrun.
         """
         intake = take_in(records, self.limits)
-        events = group_by_user(intake.events)
-        rows = read_rows([user_id.encode() for user_id in events])
-        states = {user_id: decode_state(row) for user_id, row in zip(events, rows, strict=True) if row is not None}
-        folded = fold(states, events, self.bounds, is_home=lambda user_id: self.home(user_id) == partition)
+        rows = read_rows(list(intake.events))
+        states = {key: decode_state(row) for key, row in zip(intake.events, rows, strict=True) if row is not None}
+        folded = fold(states, intake.events, self.bounds, is_home=lambda key: self.home(key) == partition)
         encoded, trimmed = encode_rows(folded.states, self.max_row_bytes)
         return ProcessedBatch(
             rows=encoded,
@@ -103,7 +101,8 @@ class InterestsProcess:
         )
 
     def _follow_up(self, event: Event) -> Outgoing:
-        return Outgoing(self.routes.events, self.home(event.user_id), event.user_id.encode(), encode_event(event))
+        key = event.user_id.encode()
+        return Outgoing(self.routes.events, self.home(key), key, encode_event(event))
 
     def _dead_letters(self, letters: Sequence[DeadLetter], records: Sequence[SourceRecord]) -> list[Outgoing]:
         if not letters:
@@ -118,32 +117,28 @@ class InterestsProcess:
         return Outgoing(self.routes.dead_letters, partition, key, encode_dead_letter(letter))
 
 
-def encode_rows(states: Mapping[str, UserState | None], max_row_bytes: int) -> tuple[dict[bytes, bytes | None], int]:
+def encode_rows(states: Mapping[bytes, UserState | None], max_row_bytes: int) -> tuple[dict[bytes, bytes | None], int]:
     """The states' rows by key, and how many had to be cut to fit."""
     rows: dict[bytes, bytes | None] = {}
     trimmed = 0
-    for user_id, state in states.items():
-        row = None if state is None else encode_state(state)
-        if state is not None and row is not None and len(row) > max_row_bytes:
-            row = _encode_trimmed(user_id, state, max_row_bytes)
+    for key, state in states.items():
+        if state is None:
+            rows[key] = None
+            continue
+        row = encode_state(state)
+        if len(row) > max_row_bytes:
+            row = _encode_trimmed(key, state, max_row_bytes)
             trimmed += 1
-        rows[user_id.encode()] = row
+        rows[key] = row
     return rows, trimmed
 
 
-def _encode_trimmed(user_id: str, state: UserState, max_row_bytes: int) -> bytes:
-    """Forget the older half again and again: what a bot with endless ids writes must not stop everybody's partition."""
+def _encode_trimmed(key: bytes, state: UserState, max_row_bytes: int) -> bytes:
     while True:
-        if state.older:
-            state = replace(state, older=dict(list(state.older.items())[len(state.older) // 2 + 1 :]))
-        elif state.interactions or state.queries:
-            state = replace(
-                state,
-                interactions=state.interactions[len(state.interactions) // 2 + 1 :],
-                queries=state.queries[len(state.queries) // 2 + 1 :],
-            )
-        else:
-            raise StateError(f"The state of user {user_id!r} does not fit into {max_row_bytes} bytes, even empty.")
+        smaller = halved(state)
+        if smaller is None:
+            raise StateError(f"The state of user {key.decode()!r} does not fit into {max_row_bytes} bytes, even empty.")
+        state = smaller
         row = encode_state(state)
         if len(row) <= max_row_bytes:
             return row
@@ -151,7 +146,7 @@ def _encode_trimmed(user_id: str, state: UserState, max_row_bytes: int) -> bytes
 
 def row_version(row: bytes) -> int:
     """The `state_version` of an encoded state, without decoding the rest of it."""
-    # Schema version byte, msgpack array of seven, then the version as the array's first element.
+    # Schema version byte, head of a short msgpack array, then the version as the array's first element.
     first = row[2]
     if first < 0x80:  # noqa: PLR2004  # msgpack: a small integer is its own byte
         return first

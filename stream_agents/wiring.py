@@ -96,7 +96,12 @@ def _interests_process(config: AgentsConfig) -> InterestsProcess:
     agents, topics = config.agents, config.topics
     return InterestsProcess(
         limits=IntakeLimits(agents.max_event_bytes, agents.max_future_s * 1000),
-        bounds=Bounds(agents.max_interactions, agents.max_items, agents.max_queries, agents.max_age_days * 86_400_000),
+        bounds=Bounds(
+            max_interactions=agents.max_interactions,
+            max_items=agents.max_items,
+            max_queries=agents.max_queries,
+            max_age_ms=agents.max_age_days * 86_400_000,
+        ),
         routes=Routes(
             topics.events.name, topics.events.partitions, topics.dead_letters.name, topics.dead_letters.partitions
         ),

@@ -130,7 +130,8 @@ def peers_folder() -> Path:
 
 
 def _read_riverrun(value: bytes) -> list[Interaction]:
-    return [Interaction(each.item_id, each.kind.name.lower(), each.ts_ms) for each in decode_state(value).interactions]
+    newest = decode_state(value).interactions()[-KEPT:]  # some more gather before the surplus leaves
+    return [Interaction(each.item_id, each.kind.name.lower(), each.ts_ms) for each in newest]
 
 
 def _read_json(value: bytes) -> list[Interaction]:

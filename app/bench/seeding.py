@@ -72,14 +72,11 @@ def _state(number: int, version: int, interactions: list[Interaction]) -> UserSt
     newest = interactions[-1]
     # Any distinct 64-bit numbers do for the hashes of event ids.
     hashes = [(number * 1_000 + place) * 0x9E37_79B9_7F4A_7C15 % 2**64 for place in range(min(32, len(interactions)))]
-    return UserState(
-        state_version=version,
-        cause=StateCause(f"event-{number:010d}", "view", newest.ts_ms, newest.ts_ms),
-        interactions=interactions,
-        older={},
-        queries=[],
-        recent_events=hashes,
-        aliases=[],
+    return UserState.of(
+        version,
+        StateCause(f"event-{number:010d}", "view", newest.ts_ms, newest.ts_ms),
+        interactions,
+        recent_events=b"".join(each.to_bytes(8) for each in hashes),
     )
 
 

@@ -4,7 +4,8 @@ One type per kind of event, told apart by the field `type`. Decoding validates: 
 becomes an `InvalidEvent` that names it, never an exception. Times are event times in milliseconds since 1970 (UTC).
 """
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Final, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -113,6 +114,9 @@ PublicEvent = ItemEvent | Search | Identify | Forget
 Event = PublicEvent | HandOver | Inherit
 
 
+_TAGS: Final[Mapping[type, str]] = {each: str(each.__struct_config__.tag) for each in get_args(Event)}
+
+
 class InvalidEvent(Struct, frozen=True):
     """Why bytes are no event: the reason in words and the field's name, empty where there is none."""
 
@@ -146,8 +150,7 @@ def is_internal(value: bytes) -> bool:
 
 def event_type(event: Event) -> str:
     """The event's `type` as on the wire, for example `"add_to_cart"`."""
-    tag: str = type(event).__struct_config__.tag  # type: ignore[assignment]  # msgspec types it as str | int | None
-    return tag
+    return _TAGS[type(event)]
 
 
 def _invalid(message: str) -> InvalidEvent:

@@ -1,11 +1,18 @@
-"""One user's state while events are applied to it: ordered by event time, bounded when it is finished. Pure."""
+"""One user's state while events are applied to it: ordered by event time, always within its bounds. Pure.
 
-from bisect import bisect_right
-from collections.abc import Mapping
+Every rule works event by event, so that a state does not depend on how the log was cut into batches.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from typing import Final, TypeVar
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
 
 from app.contracts.events import (
     AddToCart,
@@ -22,16 +29,38 @@ from app.contracts.events import (
     View,
     event_type,
 )
+from app.interests import columns
+from app.interests.columns import (
+    STRENGTH_BYTES,
+    TIME_BYTES,
+    USUAL_STRENGTH,
+    first_time,
+    last_time,
+    pack_id,
+    pack_kind,
+    pack_strength,
+    pack_time,
+)
 from app.interests.intake import ReceivedEvent
-from app.interests.state import Interaction, Kind, OlderItem, Query, StateCause, UserState
+from app.interests.state import (
+    NEVER_SEEN,
+    Interaction,
+    Kind,
+    OlderItem,
+    Query,
+    StateCause,
+    UserState,
+    decode_aliases,
+    decode_older,
+    decode_queries,
+)
 
 RECENT_EVENTS: Final = 32
+HASH_BYTES: Final = 8
 MAX_QUERY_CHARACTERS: Final = 200
 MAX_ALIASES: Final = 8
 
-_T = TypeVar("_T")
-
-KINDS: Final[Mapping[type, Kind]] = {
+_KINDS: Final[Mapping[type, Kind]] = {
     View: Kind.VIEW,
     Click: Kind.CLICK,
     AddToCart: Kind.ADD_TO_CART,
@@ -43,107 +72,175 @@ KINDS: Final[Mapping[type, Kind]] = {
 }
 
 
+class ItemKind(NamedTuple):
+    """How an event on an item is written into the columns; `strength` gives it where it is not the usual one."""
+
+    kind: bytes
+    strength: Callable[[Any], float] | None
+
+
+_STRENGTHS: Final[Mapping[type, Callable[[Any], float]]] = {
+    Rate: attrgetter("rating"),
+    Purchase: attrgetter("quantity"),
+    AddToCart: attrgetter("quantity"),
+}
+ITEM_KINDS: Final = {event: ItemKind(pack_kind(kind), _STRENGTHS.get(event)) for event, kind in _KINDS.items()}
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is remembered of one user."""
+    """How much is remembered of one user.
+
+    Attributes:
+        max_interactions: the newest ones that are kept in full.
+        slack: so many more may gather before the surplus leaves, all at once: what leaves costs more than what comes,
+            and between two cuts a history only grows at its end.
+        max_items: of those whose interactions left.
+        max_queries: the newest searches.
+        max_age_ms: an interaction so much older than the newest one is dropped.
+    """
 
     max_interactions: int = 50
+    slack: int = 14
     max_items: int = 1_000
     max_queries: int = 10
     max_age_ms: int = 730 * 86_400_000
+
+    @property
+    def most_interactions(self) -> int:
+        """How many there may ever be in full."""
+        return self.max_interactions + self.slack
 
 
 class Draft:
     """A user's state while events are applied to it: mutable, and never handed on; `finish` makes the new state."""
 
-    __slots__ = ("aliases", "before", "interactions", "newest", "queries", "recent", "version")
+    __slots__ = (
+        "_before", "_bounds", "_newest", "_newest_ms", "_oldest_ms",
+        "aliases", "ids", "kinds", "older", "queries", "recent", "strengths", "times", "version",
+    )  # fmt: skip
 
-    def __init__(self, state: UserState | None) -> None:
-        self.before = state
-        self.newest: ReceivedEvent | None = None  # the last one that was applied
-        if state is None:
-            self.version = -1
-            self.interactions, self.queries, self.recent, self.aliases = [], [], [], []
-        else:
-            # Copies: the state that came in is somebody else's.
-            self.version = state.state_version
-            self.interactions = state.interactions.copy()
-            self.queries = state.queries.copy()
-            self.recent = state.recent_events.copy()
-            self.aliases = state.aliases.copy()
+    def __init__(self, state: UserState | None, bounds: Bounds) -> None:
+        self._before = state
+        self._bounds = bounds
+        self._newest: ReceivedEvent | None = None  # the last one that was applied
+        start = NEVER_SEEN if state is None else state
+        self.version = start.state_version
+        self.ids, self.kinds, self.times, self.strengths = start.ids, start.kinds, start.times, start.strengths
+        self.recent = start.recent_events
+        self.older, self.queries, self.aliases = start.older, start.queries, start.aliases
+        self._oldest_ms, self._newest_ms = first_time(start.times), last_time(start.times)
 
     def remember(self, event_id: str) -> bool:
         """False when this event id is among the newest ones already."""
         # 64 bits: a false match among 32 ids would take 10^17 events.
-        hashed = int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
-        if hashed in self.recent:
+        hashed = blake2b(event_id.encode(), digest_size=HASH_BYTES).digest()
+        recent = self.recent
+        if hashed in recent and any(
+            recent.startswith(hashed, place) for place in range(0, len(recent), HASH_BYTES)
+        ):  # the first test alone would also find it across two others
             return False
-        self.recent.append(hashed)
+        self.recent = (recent + hashed)[-RECENT_EVENTS * HASH_BYTES :]
         return True
 
-    def apply(self, event: Event) -> int:
+    def apply(self, received: ReceivedEvent) -> int:
         """Apply one new event; 1 when it came late (older than the newest interaction), else 0."""
-        kind = KINDS.get(type(event))
-        if kind is not None:
-            return self._insert(Interaction(event.item_id, kind, event.ts_ms, _strength(event)))  # type: ignore[union-attr]  # every type in KINDS has an item_id
-        if isinstance(event, Search):
-            self.queries.append(Query(event.query[:MAX_QUERY_CHARACTERS], event.ts_ms))
-            self.queries.sort(key=_query_ts)
-        elif isinstance(event, Identify) and event.anonymous_id not in self.aliases:
-            self.aliases.append(event.anonymous_id)
-        elif isinstance(event, Inherit):
-            known = {(own.item_id, own.kind, own.ts_ms) for own in self.interactions}
-            for inherited in event.interactions:
-                if (inherited.item_id, inherited.kind, inherited.ts_ms) not in known:
-                    self._insert(inherited)
-            self.queries = sorted({*self.queries, *event.queries}, key=_query_ts)
-        return 0
-
-    def _insert(self, interaction: Interaction) -> int:
-        interactions = self.interactions
-        if not interactions or interactions[-1].ts_ms <= interaction.ts_ms:
-            interactions.append(interaction)
+        event = received.event
+        self.version, self._newest = received.offset, received
+        item_kind = ITEM_KINDS.get(type(event))
+        if item_kind is None:
+            self._apply_rare(event)
             return 0
-        interactions.insert(bisect_right(interactions, interaction.ts_ms, key=_interaction_ts), interaction)
-        return 1
+        kind, strength = item_kind
+        weight = USUAL_STRENGTH if strength is None else pack_strength(strength(event))
+        return self._add(event.item_id, kind, event.ts_ms, weight)  # type: ignore[union-attr]  # these types have one
 
-    def finish(self, bounds: Bounds) -> UserState | None:
-        """The state, brought back into its bounds; None when nothing was ever applied (or all was forgotten)."""
-        if self.newest is None:
-            return self.before
-        interactions = self.interactions
-        older = {} if self.before is None else self.before.older
-        surplus = len(interactions) - bounds.max_interactions
-        if surplus > 0:
-            older = older.copy()
-            for leaving in interactions[:surplus]:
-                _retire(older, leaving)
-            del interactions[:surplus]
-        if interactions:
-            oldest_ms = interactions[-1].ts_ms - bounds.max_age_ms
-            if interactions[0].ts_ms < oldest_ms:
-                interactions = interactions[bisect_right(interactions, oldest_ms - 1, key=_interaction_ts) :]
-            if older:
-                older = _bounded(older, bounds.max_items, oldest_ms)
+    def interactions(self) -> list[Interaction]:
+        """The newest interactions, oldest first."""
+        return self._state(NEVER_SEEN.cause).interactions()
+
+    def finish(self) -> UserState | None:
+        """The new state; the one before when nothing was applied; None when all was forgotten."""
+        newest = self._newest
+        if newest is None:
+            return self._before
+        event = newest.event
+        return self._state(StateCause(event.event_id, event_type(event), event.ts_ms, newest.received_ts_ms))
+
+    def _state(self, cause: StateCause) -> UserState:
         return UserState(
-            self.version,
-            _cause(self.newest),
-            interactions,
-            older,
-            _last(self.queries, bounds.max_queries),
-            _last(self.recent, RECENT_EVENTS),
-            _last(self.aliases, MAX_ALIASES),
-        )
+            self.version, cause, self.ids, self.kinds, self.times, self.strengths, self.recent,
+            self.older, self.queries, self.aliases,
+        )  # fmt: skip
+
+    def _add(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes) -> int:
+        """Add an interaction where its time wants it; 1 when that is not the end."""
+        late = ts_ms < self._newest_ms
+        if late:
+            self._insert(item_id, kind, ts_ms, strength)
+        else:
+            self.ids += pack_id(item_id)
+            self.kinds += kind
+            self.times += pack_time(ts_ms)
+            self.strengths += strength
+            self._newest_ms = ts_ms
+        count, bounds = len(self.kinds), self._bounds
+        if count == 1:
+            self._oldest_ms = ts_ms
+        elif count > bounds.most_interactions or self._newest_ms - self._oldest_ms > bounds.max_age_ms:
+            self._cut()
+        return int(late)
+
+    def _insert(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes) -> None:
+        ids = columns.unpack_ids(self.ids, len(self.kinds))
+        at = bisect_right(columns.unpack_times(self.times), ts_ms)
+        ids.insert(at, item_id)
+        self.ids = columns.pack_ids(ids)
+        self.kinds = _inserted(self.kinds, at, kind)
+        self.times = _inserted(self.times, at * TIME_BYTES, pack_time(ts_ms))
+        self.strengths = _inserted(self.strengths, at * STRENGTH_BYTES, strength)
+        self._oldest_ms = first_time(self.times)
+
+    def _cut(self) -> None:
+        """Take the surplus, and what is too old, out of the newest interactions into the small records."""
+        bounds = self._bounds
+        ids, times = columns.unpack_ids(self.ids, len(self.kinds)), columns.unpack_times(self.times)
+        oldest_ms = self._newest_ms - bounds.max_age_ms
+        surplus = len(ids) - bounds.max_interactions if len(ids) > bounds.most_interactions else 0
+        leaving = max(surplus, bisect_left(times, oldest_ms))
+        older = decode_older(self.older)
+        for item_id, kind, ts_ms in zip(ids[:leaving], self.kinds, times, strict=False):
+            _retire(older, item_id, kind, ts_ms)
+        self.older = Raw(_encode(_bounded(older, bounds.max_items, oldest_ms)))
+        self.ids = columns.pack_ids(ids[leaving:])
+        self.kinds = self.kinds[leaving:]
+        self.times = self.times[leaving * TIME_BYTES :]
+        self.strengths = self.strengths[leaving * STRENGTH_BYTES :]
+        self._oldest_ms = first_time(self.times)
+
+    def _apply_rare(self, event: Event) -> None:
+        if isinstance(event, Search):
+            self._add_queries([Query(event.query[:MAX_QUERY_CHARACTERS], event.ts_ms)])
+        elif isinstance(event, Identify):
+            aliases = decode_aliases(self.aliases)
+            if event.anonymous_id not in aliases:
+                self.aliases = Raw(_encode([*aliases, event.anonymous_id][-MAX_ALIASES:]))
+        elif isinstance(event, Inherit):
+            known = {(own.item_id, own.kind, own.ts_ms) for own in self.interactions()}
+            for each in event.interactions:
+                if (each.item_id, each.kind, each.ts_ms) not in known:
+                    self._add(each.item_id, pack_kind(each.kind), each.ts_ms, pack_strength(each.strength))
+            self._add_queries([query for query in event.queries if query not in decode_queries(self.queries)])
+
+    def _add_queries(self, new: list[Query]) -> None:
+        queries = sorted([*decode_queries(self.queries), *new], key=_query_ts)
+        # Not queries[-most:], which would be all of them for 0.
+        self.queries = Raw(_encode(queries[max(0, len(queries) - self._bounds.max_queries) :]))
 
 
-def _cause(newest: ReceivedEvent) -> StateCause:
-    event = newest.event
-    return StateCause(event.event_id, event_type(event), event.ts_ms, newest.received_ts_ms)
-
-
-def _last(values: list[_T], most: int) -> list[_T]:
-    """The last `most` values; `values[-most:]` would be all of them for 0."""
-    return values if len(values) <= most else values[len(values) - most :]
+def _inserted(column: bytes, at: int, value: bytes) -> bytes:
+    return column[:at] + value + column[at:]
 
 
 def _bounded(older: dict[str, OlderItem], most: int, oldest_ms: int) -> dict[str, OlderItem]:
@@ -155,27 +252,15 @@ def _bounded(older: dict[str, OlderItem], most: int, oldest_ms: int) -> dict[str
     return {}
 
 
-def _retire(older: dict[str, OlderItem], leaving: Interaction) -> None:
+def _retire(older: dict[str, OlderItem], item_id: str, kind: int, ts_ms: int) -> None:
     """Take an interaction that leaves the newest ones into its item's small record, which moves to the end."""
-    bit = 1 << leaving.kind
-    before = older.pop(leaving.item_id, None)
-    older[leaving.item_id] = (
-        OlderItem(bit, 1, leaving.ts_ms)
+    bit = 1 << kind
+    before = older.pop(item_id, None)
+    older[item_id] = (
+        OlderItem(bit, 1, ts_ms)
         if before is None
-        else OlderItem(before.kinds | bit, before.count + 1, max(before.last_ts_ms, leaving.ts_ms))
+        else OlderItem(before.kinds | bit, before.count + 1, max(before.last_ts_ms, ts_ms))
     )
-
-
-def _strength(event: Event) -> float:
-    if type(event) is Rate:
-        return event.rating
-    if type(event) is Purchase or type(event) is AddToCart:
-        return event.quantity
-    return 1.0
-
-
-def _interaction_ts(interaction: Interaction) -> int:
-    return interaction.ts_ms
 
 
 def _query_ts(query: Query) -> int:

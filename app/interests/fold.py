@@ -5,11 +5,11 @@ applied before (a replay after a crash) and changes nothing, but its user is ret
 crash kept from being published is published then.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.contracts.events import Event, Forget, Impression
-from app.interests.draft import Bounds, Draft
+from app.interests.draft import ITEM_KINDS, Bounds, Draft
 from app.interests.follow_ups import follow_ups
 from app.interests.intake import ReceivedEvent
 from app.interests.state import UserState
@@ -20,7 +20,7 @@ class Folded:
     """What a batch of events made of its users.
 
     Attributes:
-        states: every user that the batch touched, with the newest state; None for a forgotten one.
+        states: every user that the batch touched, by key, with the newest state; None for a forgotten one.
         follow_ups: events that this batch causes for other users (or for another partition), to be sent to `events`.
         applied: events that changed a state.
         replayed: events that a state already contained.
@@ -30,7 +30,7 @@ class Folded:
         ignored: valid events that say nothing about interests (impressions).
     """
 
-    states: dict[str, UserState | None] = field(default_factory=dict)
+    states: dict[bytes, UserState | None] = field(default_factory=dict)
     follow_ups: list[Event] = field(default_factory=list)
     applied: int = 0
     replayed: int = 0
@@ -40,45 +40,37 @@ class Folded:
     ignored: int = 0
 
 
-def group_by_user(events: Iterable[ReceivedEvent]) -> dict[str, list[ReceivedEvent]]:
-    """The events of each user, in log order."""
-    grouped: dict[str, list[ReceivedEvent]] = {}
-    for received in events:
-        grouped.setdefault(received.event.user_id, []).append(received)
-    return grouped
-
-
 def fold(
-    states: Mapping[str, UserState],
-    events: Mapping[str, list[ReceivedEvent]],
+    states: Mapping[bytes, UserState],
+    events: Mapping[bytes, Sequence[ReceivedEvent]],
     bounds: Bounds,
     *,
-    is_home: Callable[[str], bool],
+    is_home: Callable[[bytes], bool],
 ) -> Folded:
     """Fold one partition's events into the states of their users.
 
     Args:
-        states: the states before, of those users that have one.
-        events: the events of each user in log order, as from `group_by_user`.
+        states: the states before, of those users that have one, by the user's key.
+        events: the events of each user in log order, as from `take_in`.
         bounds: how much to remember.
         is_home: does this partition own the user? Asked for users without a state only, since a user that has one
             is at home here.
     """
     folded = Folded()
-    for user_id, received in events.items():
-        state = states.get(user_id)
-        if state is None and not is_home(user_id):
+    for key, received in events.items():
+        state = states.get(key)
+        if state is None and not is_home(key):
             folded.follow_ups.extend(each.event for each in received)
             folded.rerouted += len(received)
-            continue
-        _fold_user(user_id, state, received, bounds, folded)
+        else:
+            _fold_user(key, state, received, bounds, folded)
     return folded
 
 
 def _fold_user(
-    user_id: str, state: UserState | None, received: list[ReceivedEvent], bounds: Bounds, folded: Folded
+    key: bytes, state: UserState | None, received: Sequence[ReceivedEvent], bounds: Bounds, folded: Folded
 ) -> None:
-    draft = Draft(state)
+    draft = Draft(state, bounds)
     touched = False
     for each in received:
         event = each.event
@@ -88,20 +80,18 @@ def _fold_user(
         touched = True
         if each.offset <= draft.version:
             folded.replayed += 1
-            folded.follow_ups += follow_ups(event, draft)
-            continue
-        if type(event) is Forget:
-            folded.follow_ups += follow_ups(event, draft)
+        elif type(event) is Forget:
             folded.applied += 1
-            draft = Draft(None)
+            folded.follow_ups += follow_ups(event, draft)
+            draft = Draft(None, bounds)
             continue
-        if not draft.remember(event.event_id):
+        elif not draft.remember(event.event_id):
             folded.duplicates += 1
             continue
-        folded.late += draft.apply(event)
-        folded.applied += 1
-        draft.version = each.offset
-        draft.newest = each
-        folded.follow_ups += follow_ups(event, draft)
+        else:
+            folded.late += draft.apply(each)
+            folded.applied += 1
+        if type(event) not in ITEM_KINDS:
+            folded.follow_ups += follow_ups(event, draft)
     if touched:
-        folded.states[user_id] = draft.finish(bounds)
+        folded.states[key] = draft.finish()

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from app.contracts.events import Event, Forget, HandOver, Identify, Inherit
-from app.interests.draft import KINDS, Draft
-from app.interests.state import MAX_ID_LENGTH
+from app.interests.draft import Draft
+from app.interests.state import MAX_ID_LENGTH, decode_aliases, decode_queries
 
 
 def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
     """What an event causes for other users. Ids are derived, so that a repetition is recognised as one."""
-    if type(event) in KINDS:
-        return ()
     if isinstance(event, Identify) and event.anonymous_id != event.user_id:
         follow_up_id = _derived_id(event, "hand-over")
         return [HandOver(event_id=follow_up_id, user_id=event.anonymous_id, ts_ms=event.ts_ms, heir_id=event.user_id)]
@@ -21,12 +19,15 @@ def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
                 event_id=_derived_id(event, "inherit"),
                 user_id=event.heir_id,
                 ts_ms=event.ts_ms,
-                interactions=tuple(draft.interactions),
-                queries=tuple(draft.queries),
+                interactions=tuple(draft.interactions()),
+                queries=tuple(decode_queries(draft.queries)),
             )
         ]
     if isinstance(event, Forget):
-        return [Forget(event_id=_derived_id(event, alias), user_id=alias, ts_ms=event.ts_ms) for alias in draft.aliases]
+        return [
+            Forget(event_id=_derived_id(event, alias), user_id=alias, ts_ms=event.ts_ms)
+            for alias in decode_aliases(draft.aliases)
+        ]
     return ()
 
 

@@ -50,38 +50,50 @@ class IntakeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A partition's records, sorted into events (in log order) and dead letters."""
+    """A partition's records, sorted into events and dead letters.
 
-    events: list[ReceivedEvent]
+    Attributes:
+        events: each user's, in log order, by the user's key (the id in UTF-8).
+        dead_letters: the rest.
+    """
+
+    events: dict[bytes, list[ReceivedEvent]]
     dead_letters: list[DeadLetter]
 
 
 def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
-    """Decode and check the records of one partition, in log order. Pure."""
-    events: list[ReceivedEvent] = []
+    """Decode, check and group the records of one partition, in log order. Pure."""
+    events: dict[bytes, list[ReceivedEvent]] = {}
     dead_letters: list[DeadLetter] = []
+    max_bytes, max_future_ms = limits.max_event_bytes, limits.max_future_ms
     for record in records:
         value = record.value
         if value is None:
             detail = "an event needs a value; to erase a user send a forget event"
             dead_letters.append(_dead(record, DeadReason.NULL_VALUE, detail))
             continue
-        if len(value) > limits.max_event_bytes and not is_internal(value):
-            detail = f"the event has {len(value)} bytes; at most {limits.max_event_bytes}"
+        if len(value) > max_bytes and not is_internal(value):
+            detail = f"the event has {len(value)} bytes; at most {max_bytes}"
             dead_letters.append(_dead(record, DeadReason.TOO_LARGE, detail))
             continue
         event = decode_event(value)
         if isinstance(event, InvalidEvent):
             dead_letters.append(_dead(record, DeadReason.INVALID, event.reason, event.field))
-        elif record.key is not None and record.key != event.user_id.encode():
+            continue
+        key, received_ms = event.user_id.encode(), record.timestamp
+        if key != record.key is not None:
             detail = "the record's key is not the event's user_id"
             dead_letters.append(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
-        elif event.ts_ms > record.timestamp + limits.max_future_ms:
-            ahead_s = (event.ts_ms - record.timestamp) // 1000
-            detail = f"ts lies {ahead_s} s after Kafka received the event; at most {limits.max_future_ms // 1000} s"
+        elif event.ts_ms > received_ms + max_future_ms:
+            ahead_s = (event.ts_ms - received_ms) // 1000
+            detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
             dead_letters.append(_dead(record, DeadReason.FUTURE, detail, "ts"))
         else:
-            events.append(ReceivedEvent(event, record.offset, record.timestamp))
+            received = ReceivedEvent(event, record.offset, received_ms)
+            if key in events:
+                events[key].append(received)
+            else:
+                events[key] = [received]
     return Intake(events, dead_letters)
 
 

@@ -78,8 +78,8 @@ def item_marks(state: UserState, rating_scale: float) -> dict[str, int]:
     A rating under half of the scale is a dislike; a cart that was emptied is no cart; the newest of like and
     dislike holds.
     """
-    marks = {item_id: older.kinds for item_id, older in state.older.items()}
-    for interaction in state.interactions:
+    marks = {item_id: older.kinds for item_id, older in state.older_items().items()}
+    for interaction in state.interactions():
         kind = _read(interaction, rating_scale)
         before = marks.get(interaction.item_id, 0)
         # Asked of every interaction of every user, so the rule is a table: what this kind takes back, what it adds.
@@ -97,7 +97,7 @@ def anchors(state: UserState, marks: dict[str, int], rating_scale: float, most: 
         most: how many items.
     """
     found: dict[str, Attachment] = {}
-    for interaction in reversed(state.interactions):
+    for interaction in reversed(state.interactions()):
         item_id = interaction.item_id
         known = found.get(item_id)
         if known is None and (len(found) == most or marks[item_id] & _DISLIKED):

@@ -176,7 +176,7 @@ def _measure(shop: BenchShop, visits: Sequence[BenchVisit], batch: int, seconds:
 
 def _batch(shop: BenchShop, visits: Sequence[BenchVisit]) -> _Batch:
     config = shop.network.config
-    histories = sorted((state.interactions for state in _states(_requests([visit.now for visit in visits]))), key=len)
+    histories = sorted((state.interactions() for state in _states(_requests([visit.now for visit in visits]))), key=len)
     chunks = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
     made = [sequence_batch(chunk, shop.position, config.kinds_seen, config.max_length) for chunk in chunks]
     return _Batch(visits, made)

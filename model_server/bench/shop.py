@@ -6,7 +6,6 @@ from random import Random
 from typing import Final
 
 import torch
-from msgspec import structs
 
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState, encode_state
@@ -119,19 +118,11 @@ def _visit(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], num
         stars = float(rng.randrange(1, 6))
         interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
     older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
-    state = UserState(
-        state_version=number,
-        cause=StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS),
-        interactions=interactions,
-        older={item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older},
-        queries=[],
-        recent_events=[rng.getrandbits(63) for _ in range(32)],
-        aliases=[],
-    )
-    before = structs.replace(state, interactions=interactions[:-1])
-    return BenchVisit(
-        *(
-            BenchRecord(f"user-{number}".encode(), encode_state(each), number % 8, number, _NOW_MS)
-            for each in (before, state)
-        )
-    )
+    age = {item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older}
+    cause, recent = StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS), rng.randbytes(256)
+    states = [
+        UserState.of(number, cause, until, older=age, recent_events=recent)
+        for until in (interactions[:-1], interactions)
+    ]
+    key, partition = f"user-{number}".encode(), number % 8
+    return BenchVisit(*(BenchRecord(key, encode_state(state), partition, number, _NOW_MS) for state in states))

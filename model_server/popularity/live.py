@@ -6,6 +6,7 @@ scorer's thread reads it while the next one is being counted.
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
 from app.contracts.events import AddToCart, Click, Event, Like, Purchase, Rate, View
@@ -51,7 +52,7 @@ class LivePopularity:
     def take_in(self, records: Sequence[SourceRecord]) -> int:
         """Count a partition's records; returns how many said that an item was liked enough to be touched."""
         counted = 0
-        for received in take_in(records, self._limits).events:
+        for received in chain.from_iterable(take_in(records, self._limits).events.values()):
             touched = _touched(received.event)
             if touched is not None and received.event.ts_ms > self._counted_until_ms:
                 self._counts.add(touched, received.event.ts_ms)

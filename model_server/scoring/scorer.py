@@ -113,7 +113,7 @@ class Scorer:
         """Every surface's list for every state; the ids are those of the states' users, no two the same."""
         scored = Scored(lists=[{} for _ in states])
         steps = [
-            self._encoder.expected_steps(user_id, len(state.interactions))
+            self._encoder.expected_steps(user_id, len(state.kinds))
             for user_id, state in zip(user_ids, states, strict=True)
         ]
         order = sorted(range(len(states)), key=steps.__getitem__)
@@ -143,7 +143,7 @@ class Scorer:
             lists.append(self._compose(UserCandidates(view, user, ranking, own)))
         for made in lists:
             scored.sources.update([item.source for items in made.values() for item in items])
-        scored.unknown_items += sum(one.item_id not in view.position for each in states for one in each.interactions)
+        scored.unknown_items += sum(item not in view.position for each in states for item in each.item_ids())
         scored.fallback_users += sum(chunk.empty)
         scored.encode_s += encoded_s - started_s
         scored.retrieve_s += time.perf_counter() - encoded_s
@@ -151,7 +151,7 @@ class Scorer:
 
     def _encode(self, view: IndexView, user_ids: list[str], states: list[UserState]) -> _Chunk:
         config = self._network.config
-        histories = [state.interactions for state in states]
+        histories = [state.interactions() for state in states]
         sequences = sequence_batch(histories, view.position, config.kinds_seen, config.max_length)
         vectors = self._encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
         users = [know(state, view, self._surfaces.rating_scale, _ANCHORS) for state in states]

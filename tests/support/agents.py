@@ -20,7 +20,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from app.contracts.events import AddToCart, Click, Event, Impression, Purchase, View, encode_event
 from app.interests.draft import Bounds
-from app.interests.fold import fold, group_by_user
+from app.interests.fold import fold
 from app.interests.intake import IntakeLimits, take_in
 from app.interests.state import encode_state
 from app.kafka.topics import Topics
@@ -206,15 +206,15 @@ def golden_rows(log: Sequence[LogRecord], partitions: int) -> Rows:
     for partition in range(partitions):
         intake = take_in([record for record in log if record.partition == partition], LIMITS)
         folded = fold(
-            {}, group_by_user(intake.events), Bounds(),
+            {}, intake.events, Bounds(),
             is_home=_home(partition, partitions),
         )  # fmt: skip
-        rows |= {user: encode_state(state) for user, state in folded.states.items() if state is not None}
+        rows |= {key.decode(): encode_state(state) for key, state in folded.states.items() if state is not None}
     return rows
 
 
-def _home(partition: int, partitions: int) -> Callable[[str], bool]:
-    return lambda user_id: partition_of(user_id.encode(), partitions) == partition
+def _home(partition: int, partitions: int) -> Callable[[bytes], bool]:
+    return lambda key: partition_of(key, partitions) == partition
 
 
 def last_rows(log: Sequence[LogRecord]) -> Rows:

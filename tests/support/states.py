@@ -19,7 +19,7 @@ def state_of(
         for place, one in enumerate(did)
     ]
     cause = StateCause(event_id or f"event-{version}", event_type, 10_000, received_ts_ms)
-    return UserState(version, cause, interactions, older or {}, [], [], [])
+    return UserState.of(version, cause, interactions, older=older)
 
 
 def rated(item_id: str, stars: float) -> Interaction:

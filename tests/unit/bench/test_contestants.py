@@ -25,7 +25,7 @@ def java_bytes(history: list[Interaction]) -> bytes:
 def test_every_contestant_s_output_reads_as_the_same_list() -> None:
     rows = json.dumps([[each.item_id, each.kind, each.ts_ms] for each in HISTORY]).encode()
     interactions = [StateInteraction("item-1", Kind.VIEW, 5), StateInteraction("überraschung", Kind.ADD_TO_CART, 7)]
-    state = UserState(41, StateCause("e", "view", 7, 8), interactions, {}, [], [], [])
+    state = UserState.of(41, StateCause("e", "view", 7, 8), interactions)
 
     assert riverrun().read(encode_state(state)) == HISTORY
     assert quix_streams().read(rows) == HISTORY
@@ -34,7 +34,7 @@ def test_every_contestant_s_output_reads_as_the_same_list() -> None:
 
 
 def test_what_riverrun_has_covered_stands_in_its_state() -> None:
-    state = UserState(41, StateCause("e", "view", 7, 8), [], {}, [], [], [])
+    state = UserState.of(41, StateCause("e", "view", 7, 8))
 
     assert riverrun().covered(3, encode_state(state)) == 42
     assert quix_streams().covered(3, b"[]") == 4

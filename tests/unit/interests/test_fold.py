@@ -22,25 +22,34 @@ from app.contracts.events import (
     encode_event,
 )
 from app.errors import StateError
-from app.interests.draft import Bounds
-from app.interests.fold import Folded, fold, group_by_user
+from app.interests.draft import Bounds, Draft
+from app.interests.fold import Folded, fold
 from app.interests.intake import ReceivedEvent
-from app.interests.state import Interaction, Kind, UserState, decode_state, encode_state, known_items
-from tests.support.events import NOON_MS, received
+from app.interests.state import (
+    NOTHING,
+    Interaction,
+    Kind,
+    UserState,
+    decode_queries,
+    decode_state,
+    encode_state,
+    known_items,
+)
+from tests.support.events import NOON_MS, by_user, received
 
-BOUNDS = Bounds(max_interactions=5, max_items=4, max_queries=2, max_age_ms=1_000_000)
+BOUNDS = Bounds(max_interactions=5, slack=0, max_items=4, max_queries=2, max_age_ms=1_000_000)
 
 
 def view(item: str, *, user: str = "ann", at: int = 0, event_id: str = "") -> View:
     return View(event_id=event_id or f"{user}-{item}-{at}", user_id=user, ts_ms=NOON_MS + at, item_id=item)
 
 
-def folded(states: dict[str, UserState], events: Iterable[ReceivedEvent], bounds: Bounds = BOUNDS) -> Folded:
-    return fold(states, group_by_user(events), bounds, is_home=lambda _user: True)
+def folded(states: dict[bytes, UserState], events: Iterable[ReceivedEvent], bounds: Bounds = BOUNDS) -> Folded:
+    return fold(states, by_user(events), bounds, is_home=lambda _user: True)
 
 
 def state_after(*events: Event, bounds: Bounds = BOUNDS) -> UserState:
-    state = folded({}, received(*events), bounds).states["ann"]
+    state = folded({}, received(*events), bounds).states[b"ann"]
     assert state is not None
     return state
 
@@ -49,52 +58,84 @@ def test_a_state_holds_what_happened_in_event_time_and_its_newest_cause() -> Non
     state = state_after(
         view("b", at=2), view("a", at=1), Rate(event_id="r", user_id="ann", ts_ms=NOON_MS + 3, item_id="c", rating=4)
     )
-    assert [(own.item_id, own.kind) for own in state.interactions] == [
+    assert [(own.item_id, own.kind) for own in state.interactions()] == [
         ("a", Kind.VIEW),
         ("b", Kind.VIEW),
         ("c", Kind.RATE),
     ]
-    assert state.interactions[-1].strength == 4
+    assert state.interactions()[-1].strength == 4
     assert (state.state_version, state.cause.event_id, state.cause.event_type) == (2, "r", "rate")
 
 
 def test_a_late_event_is_counted_and_takes_its_place_but_is_still_the_cause() -> None:
     result = folded({}, received(view("b", at=9), view("a", at=1)))
-    state = result.states["ann"]
+    state = result.states[b"ann"]
     assert state is not None
     assert result.late == 1
     assert state.cause.event_id == "ann-a-1"
-    assert [own.item_id for own in state.interactions] == ["a", "b"]
+    assert [own.item_id for own in state.interactions()] == ["a", "b"]
 
 
 def test_an_event_sent_twice_changes_nothing_the_second_time() -> None:
     result = folded({}, received(view("a", event_id="same"), view("a", event_id="same")))
     assert (result.applied, result.duplicates) == (1, 1)
-    state = result.states["ann"]
+    state = result.states[b"ann"]
     assert state is not None
-    assert len(state.interactions) == 1
+    assert len(state.kinds) == 1
     assert state.state_version == 0
 
 
 def test_a_replay_changes_nothing_and_still_returns_its_user() -> None:
     events = received(view("a"), view("b"))
-    first = folded({}, events).states["ann"]
+    first = folded({}, events).states[b"ann"]
     assert first is not None
-    again = folded({"ann": first}, events)
-    assert again.states == {"ann": first}
+    again = folded({b"ann": first}, events)
+    assert again.states == {b"ann": first}
     assert (again.applied, again.replayed) == (0, 2)
 
 
 def test_what_leaves_the_newest_interactions_is_still_known() -> None:
     state = state_after(*(view(f"i{n}", at=n) for n in range(8)))
-    assert [own.item_id for own in state.interactions] == ["i3", "i4", "i5", "i6", "i7"]
-    assert list(state.older) == ["i0", "i1", "i2"]
+    assert [own.item_id for own in state.interactions()] == ["i3", "i4", "i5", "i6", "i7"]
+    assert list(state.older_items()) == ["i0", "i1", "i2"]
     assert known_items(state) == {f"i{n}" for n in range(8)}
+
+
+def test_some_more_gather_before_the_surplus_leaves_at_once() -> None:
+    bounds = Bounds(max_interactions=5, slack=2)
+    lengths = [len(state_after(*(view(f"i{n}", at=n) for n in range(count)), bounds=bounds).kinds) for count in (7, 8)]
+    assert lengths == [7, 5]
+
+
+def test_a_late_event_among_many_takes_its_place_in_every_column() -> None:
+    events = [
+        Rate(event_id=f"e{n}", user_id="ann", ts_ms=NOON_MS + n, item_id=f"i{n}", rating=n % 9) for n in range(20)
+    ]
+    late = Purchase(event_id="late", user_id="ann", ts_ms=NOON_MS + 7, item_id="tea", quantity=12)
+    state = state_after(*events, late, bounds=Bounds())
+    expected = [Interaction(each.item_id, Kind.RATE, each.ts_ms, each.rating) for each in events]
+    expected.insert(8, Interaction("tea", Kind.PURCHASE, NOON_MS + 7, 12.0))
+    assert state.interactions() == expected
+
+
+def test_a_strength_beyond_its_column_becomes_the_largest() -> None:
+    absurd = Purchase(event_id="e", user_id="ann", ts_ms=NOON_MS, item_id="tea", quantity=1e300)
+    assert state_after(absurd).interactions()[0].strength == pytest.approx(3.4e38)
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_an_event_id_is_recognised_only_as_a_whole_hash(cut: int) -> None:
+    draft = Draft(None, BOUNDS)
+    assert draft.remember("a")
+    hashed = draft.recent
+    draft.recent = b"\x00" * cut + hashed + b"\x00" * (8 - cut)  # stands there, but across two others
+    assert draft.remember("a")
+    assert not draft.remember("a")
 
 
 def test_older_items_are_bounded_and_the_first_to_leave_goes_first() -> None:
     state = state_after(*(view(f"i{n}", at=n) for n in range(20)))
-    assert list(state.older) == ["i11", "i12", "i13", "i14"]
+    assert list(state.older_items()) == ["i11", "i12", "i13", "i14"]
 
 
 def test_interactions_past_the_age_bound_fade() -> None:
@@ -104,8 +145,8 @@ def test_interactions_past_the_age_bound_fade() -> None:
 
 def test_a_bound_of_no_queries_keeps_none() -> None:
     search = Search(event_id="q", user_id="ann", ts_ms=NOON_MS, query="tea")
-    assert state_after(search, bounds=Bounds(max_queries=0)).queries == []
-    assert [query.text for query in state_after(search).queries] == ["tea"]
+    assert state_after(search, bounds=Bounds(max_queries=0)).queries == NOTHING
+    assert [query.text for query in decode_queries(state_after(search).queries)] == ["tea"]
 
 
 def test_an_impression_alone_touches_nobody() -> None:
@@ -117,7 +158,7 @@ def test_an_impression_alone_touches_nobody() -> None:
 
 def test_a_user_on_the_wrong_partition_is_sent_home() -> None:
     events = received(view("a"), view("b"))
-    result = fold({}, group_by_user(events), BOUNDS, is_home=lambda user: user != "ann")
+    result = fold({}, by_user(events), BOUNDS, is_home=lambda user: user != b"ann")
     assert result.states == {}
     assert result.follow_ups == [each.event for each in events]
     assert result.rerouted == 2
@@ -126,28 +167,28 @@ def test_a_user_on_the_wrong_partition_is_sent_home() -> None:
 def test_forget_erases_and_what_comes_after_starts_afresh() -> None:
     before = state_after(view("a"))
     forget = Forget(event_id="f", user_id="ann", ts_ms=NOON_MS)
-    assert folded({"ann": before}, received(forget, first_offset=5)).states == {"ann": None}
-    state = folded({"ann": before}, received(forget, view("b"), first_offset=5)).states["ann"]
+    assert folded({b"ann": before}, received(forget, first_offset=5)).states == {b"ann": None}
+    state = folded({b"ann": before}, received(forget, view("b"), first_offset=5)).states[b"ann"]
     assert state is not None
     assert known_items(state) == {"b"}
 
 
 def test_a_login_carries_the_anonymous_interests_over_and_forget_reaches_them() -> None:
-    anonymous = folded({}, received(view("a", user="anon", at=1))).states["anon"]
+    anonymous = folded({}, received(view("a", user="anon", at=1))).states[b"anon"]
     assert anonymous is not None
     login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS + 5, anonymous_id="anon")
     ann = folded({}, received(view("b", at=2), login))
     (hand_over,) = ann.follow_ups
     assert isinstance(hand_over, HandOver)
-    (inherit,) = folded({"anon": anonymous}, received(hand_over, first_offset=9)).follow_ups
+    (inherit,) = folded({b"anon": anonymous}, received(hand_over, first_offset=9)).follow_ups
     assert isinstance(inherit, Inherit)
-    state = ann.states["ann"]
+    state = ann.states[b"ann"]
     assert state is not None
     twice = received(inherit, inherit, first_offset=9)
-    merged = folded({"ann": state}, twice).states["ann"]
+    merged = folded({b"ann": state}, twice).states[b"ann"]
     assert merged is not None
-    assert [own.item_id for own in merged.interactions] == ["a", "b"]
-    forget = folded({"ann": merged}, received(Forget(event_id="f", user_id="ann", ts_ms=NOON_MS), first_offset=20))
+    assert [own.item_id for own in merged.interactions()] == ["a", "b"]
+    forget = folded({b"ann": merged}, received(Forget(event_id="f", user_id="ann", ts_ms=NOON_MS), first_offset=20))
     assert [(event.user_id, type(event)) for event in forget.follow_ups] == [("anon", Forget)]
 
 
@@ -158,7 +199,7 @@ def test_follow_ups_of_events_with_the_longest_ids_are_events_themselves(length:
     hand_over = merged.follow_ups[0]
     inherit = folded({}, received(hand_over)).follow_ups[0]
     forgotten = folded(
-        {"ann": state_after(login)},
+        {b"ann": state_after(login)},
         received(Forget(event_id="f" * length, user_id="ann", ts_ms=NOON_MS), first_offset=1),
     )
     for follow_up in (hand_over, inherit, *forgotten.follow_ups):
@@ -199,7 +240,7 @@ EVENTS = st.lists(
 def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: list[Event], data: st.DataObject) -> None:
     log = received(*events)
     golden = {user: state for user, state in folded({}, log).states.items() if state is not None}
-    states: dict[str, UserState] = {}
+    states: dict[bytes, UserState] = {}
     start = 0
     while start < len(log):
         end = data.draw(st.integers(start + 1, len(log)))
@@ -209,8 +250,8 @@ def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: lis
                 if state is None:
                     states.pop(user, None)
                 else:
-                    assert len(state.interactions) <= BOUNDS.max_interactions
-                    assert len(state.older) <= BOUNDS.max_items
+                    assert len(state.kinds) <= BOUNDS.most_interactions
+                    assert len(state.older_items()) <= BOUNDS.max_items
                     states[user] = state
         start = end
     assert {user: _content(state) for user, state in states.items()} == {
@@ -219,4 +260,4 @@ def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: lis
 
 
 def _content(state: UserState) -> tuple[int, str, list[Interaction]]:
-    return state.state_version, state.cause.event_id, state.interactions
+    return state.state_version, state.cause.event_id, state.interactions()

@@ -54,7 +54,7 @@ def test_a_bad_record_becomes_a_dead_letter_that_names_the_trouble(
     value: bytes | None, reason: DeadReason, field: str, words: str
 ) -> None:
     intake = taken(value)
-    assert intake.events == []
+    assert intake.events == {}
     (letter,) = intake.dead_letters
     assert (letter.reason, letter.field) == (reason, field)
     assert words in letter.detail
@@ -68,8 +68,8 @@ def test_a_null_key_and_unknown_fields_and_old_times_are_tolerated() -> None:
     value = json.dumps(view(ts=1, colour="blue", item_id="never heard of")).encode()
     intake = taken(value, key=None)
     assert intake.dead_letters == []
-    assert intake.events[0].event.ts_ms == 1
-    assert intake.events[0].offset == 7
+    (received,) = intake.events[b"ann"]
+    assert (received.event.ts_ms, received.offset) == (1, 7)
 
 
 @pytest.mark.parametrize("interaction", [["tea", 1, 2**64], ["tea", 1, -1], ["tea", 99, 1], ["", 1, 1]])
@@ -83,7 +83,7 @@ def test_an_inheritance_may_be_larger_than_an_event_from_outside() -> None:
     interactions = tuple(Interaction(f"item-{number}", Kind.VIEW, number) for number in range(100))
     inherit = Inherit(event_id="e", user_id="ann", ts_ms=NOON_MS, interactions=interactions)
     intake = take_in([record(inherit)], LIMITS)
-    assert [received.event for received in intake.events] == [inherit]
+    assert [received.event for received in intake.events[b"ann"]] == [inherit]
 
 
 def test_good_events_around_a_bad_one_keep_their_order() -> None:
@@ -91,5 +91,5 @@ def test_good_events_around_a_bad_one_keep_their_order() -> None:
     records = [record(event, offset) for offset, event in enumerate(events)]
     records.insert(2, Record(b"junk", b"ann", 99))
     intake = take_in(records, LIMITS)
-    assert [received.event for received in intake.events] == events
+    assert [received.event for received in intake.events[b"ann"]] == events
     assert len(intake.dead_letters) == 1

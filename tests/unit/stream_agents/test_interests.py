@@ -25,7 +25,7 @@ def view(user_id: str, number: int) -> View:
 def process(
     records: Sequence[SourceRecord], table: dict[bytes, bytes | None] | None = None, *, home: int = 0
 ) -> ProcessedBatch[BatchSummary]:
-    function = InterestsProcess(IntakeLimits(65_536, 86_400_000), Bounds(), ROUTES, lambda _: home, 700_000)
+    function = InterestsProcess(IntakeLimits(65_536, 86_400_000), Bounds(), ROUTES, lambda _key: home, 700_000)
     return function(0, records, lambda keys: [(table or {}).get(key) for key in keys])
 
 
@@ -33,11 +33,8 @@ def log(*events: Event) -> list[Record]:
     return [record(event, offset) for offset, event in enumerate(events)]
 
 
-def state(version: int, **fields: object) -> UserState:
-    defaults: dict[str, object] = {
-        "interactions": [], "older": {}, "queries": [], "recent_events": [], "aliases": []
-    }  # fmt: skip
-    return UserState(version, StateCause("e", "view", 1, 1), **(defaults | fields))  # type: ignore[arg-type]  # fields of the state
+def state(version: int, interactions: Sequence[Interaction] = ()) -> UserState:
+    return UserState.of(version, StateCause("e", "view", 1, 1), interactions)
 
 
 def test_events_become_one_row_per_user() -> None:
@@ -45,7 +42,7 @@ def test_events_become_one_row_per_user() -> None:
 
     ada = batch.rows[b"ada"]
     assert ada is not None
-    assert [each.item_id for each in decode_state(ada).interactions] == ["item-1", "item-3"]
+    assert [each.item_id for each in decode_state(ada).interactions()] == ["item-1", "item-3"]
     assert batch.rows.keys() == {b"ada", b"bob"}
     assert (batch.summary.read, batch.summary.accepted, batch.summary.users_changed) == (3, 3, 2)
     assert (batch.first, batch.beside) == ([], [])
@@ -119,13 +116,13 @@ def test_a_state_that_does_not_fit_loses_its_older_half() -> None:
     interactions = [Interaction(f"item-{number}" * 20, Kind.VIEW, number) for number in range(50)]
     whole = encode_state(state(5, interactions=interactions))
 
-    rows, trimmed = encode_rows({"ada": state(5, interactions=interactions)}, len(whole) // 2)
+    rows, trimmed = encode_rows({b"ada": state(5, interactions=interactions)}, len(whole) // 2)
 
     row = rows[b"ada"]
     assert row is not None
     assert trimmed == 1
     assert len(row) <= len(whole) // 2
-    assert decode_state(row).interactions[-1] == interactions[-1]
+    assert decode_state(row).interactions()[-1] == interactions[-1]
     assert row_version(row) == 5
 
 

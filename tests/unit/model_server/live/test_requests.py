@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from app.interests.state import Kind, encode_state
+from app.interests.state import SCHEMA_VERSION, Kind, encode_state
 from model_server.requests import Backlog, Request, UnreadableRequest, read_request
 from tests.support.states import state_of
 
@@ -121,7 +122,10 @@ def test_what_is_no_request_is_a_value_with_a_reason() -> None:
     for record, reason in [
         (Record(b"ada", b"\x09whatever"), "schema version 9"),
         (Record(b"ada", b""), "schema version none"),
-        (Record(b"ada", b"\x01\xff"), "cannot be read"),
+        (Record(b"ada", bytes([SCHEMA_VERSION, 0xFF])), "cannot be read"),
+        (Record(b"ada", encode_state(replace(state_of((Kind.VIEW, "a")), times=b"\x01"))), "cannot be read"),
+        (Record(b"ada", encode_state(replace(state_of((Kind.VIEW, "a")), ids=b"\xa5a"))), "cannot be read"),
+        (Record(b"ada", encode_state(replace(state_of((Kind.VIEW, "a")), kinds=b"\x63"))), "cannot be read"),
         (Record(None, b"\x01"), "key"),
         (Record(b"\xff\xfe", None), "utf-8"),
     ]:

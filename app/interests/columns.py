@@ -1,0 +1,72 @@
+"""Interactions as columns of bytes, which grow at their end without being read.
+
+Four columns, the oldest interaction first: item ids (msgpack strings, one behind the other), kinds (a byte each), times
+(int64, little-endian, ms since 1970) and strengths (float32, little-endian). An event that comes in order is four
+concatenations, however long the history is; a list of objects had to be decoded and encoded whole for every event.
+"""
+
+import struct
+import sys
+from array import array
+from typing import Any, Final
+
+import msgspec
+
+TIME_BYTES: Final = 8
+STRENGTH_BYTES: Final = 4
+_SHORT: Final = 15  # the length of so short a msgpack array is in its first byte
+
+pack_id: Final = msgspec.msgpack.Encoder().encode
+pack_time: Final = struct.Struct("<q").pack
+_id_lists: Final = msgspec.msgpack.Decoder(list[str])
+pack_kind: Final = [bytes([number]) for number in range(256)].__getitem__
+_pack_float: Final = struct.Struct("<f").pack
+USUAL_STRENGTH: Final = _pack_float(1.0)
+_MOST: Final = 3.4e38  # of a float32
+
+
+def pack_strength(strength: float) -> bytes:
+    """Four bytes; a number too large for them becomes the largest."""
+    return _pack_float(min(max(strength, -_MOST), _MOST))
+
+
+def first_time(times: bytes) -> int:
+    """The oldest time of a column; 0 of an empty one."""
+    return int.from_bytes(times[:TIME_BYTES], "little")
+
+
+def last_time(times: bytes) -> int:
+    """The newest time of a column; 0 of an empty one."""
+    return int.from_bytes(times[-TIME_BYTES:], "little")
+
+
+def pack_ids(ids: list[str]) -> bytes:
+    """The column of these ids."""
+    return b"".join(map(pack_id, ids))
+
+
+def unpack_ids(column: bytes, count: int) -> list[str]:
+    """The ids in a column of `count`.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    head = bytes([0x90 | count]) if count <= _SHORT else b"\xdc" + count.to_bytes(2)
+    return _id_lists.decode(head + column)
+
+
+def unpack_times(column: bytes) -> "array[int]":
+    """The times in a column."""
+    return _unpack("q", column)
+
+
+def unpack_strengths(column: bytes) -> "array[float]":
+    """The strengths in a column."""
+    return _unpack("f", column)
+
+
+def _unpack(code: str, column: bytes) -> "array[Any]":
+    numbers = array(code, column)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
