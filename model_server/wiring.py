@@ -26,6 +26,7 @@ from app.kafka.topics import Topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
 from app.surfaces.surface import load_surfaces
+from app.surfaces.touches import history_of
 from model_server import metrics as table
 from model_server.health import Health, watch
 from model_server.items.follower import follow_catalog
@@ -254,8 +255,8 @@ def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
     for users in (1, 1, 8, 64):
         # Strangers, then the same users again with one interaction more.
         for seen in (49, 50):
-            states = [UserState.of(0, StateCause("", "", 0, 0), history[:seen])] * users
-            scorer.score([f"\0{number}" for number in range(users)], states)
+            state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])
+            scorer.score([f"\0{number}" for number in range(users)], [history_of(state)] * users)
 
 
 def _calm_garbage_collection() -> None:

@@ -21,11 +21,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from msgspec import Struct, to_builtins
 
-from app.interests.state import UserState
 from app.settings import Settings
+from app.surfaces.marks import Pairs
+from app.surfaces.touches import History, touches_of
 from model_server.bench.shop import CPU, BenchRecord, BenchShop, BenchVisit, open_shop, visitors
 from model_server.lists import Edition, list_messages
 from model_server.model.sequences import SequenceBatch, sequence_batch
@@ -40,6 +42,7 @@ _RECALL_USERS: Final = 256
 _RECALL_BLOCK: Final = 32
 _PLAIN_SCORES: Final = 1 << 25  # users x items of one matrix: 128 MiB
 _LEAST_ROUNDS: Final = 3
+_HIDDEN: Final = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))  # nothing
 _EDITION: Final = Edition("recommendations", "bench", "default")
 
 
@@ -176,10 +179,10 @@ def _measure(shop: BenchShop, visits: Sequence[BenchVisit], batch: int, seconds:
 
 def _batch(shop: BenchShop, visits: Sequence[BenchVisit]) -> _Batch:
     config = shop.network.config
-    histories = sorted((state.interactions() for state in _states(_requests([visit.now for visit in visits]))), key=len)
-    chunks = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
-    made = [sequence_batch(chunk, shop.position, config.kinds_seen, config.max_length) for chunk in chunks]
-    return _Batch(visits, made)
+    histories = sorted(_histories(_requests([visit.now for visit in visits])), key=lambda history: len(history.kinds))
+    parts = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
+    chunks = [touches_of(part, shop.position) for part in parts]
+    return _Batch(visits, [sequence_batch(chunk, config.kinds_seen, config.max_length) for chunk in chunks])
 
 
 def _now(shop: BenchShop, batch: _Batch) -> None:
@@ -188,7 +191,7 @@ def _now(shop: BenchShop, batch: _Batch) -> None:
 
 def _worker(shop: BenchShop, records: Sequence[BenchRecord]) -> None:
     requests = _requests(records)
-    lists = shop.scorer.score([request.user_id for request in requests], _states(requests)).lists
+    lists = shop.scorer.score([request.user_id for request in requests], _histories(requests)).lists
     list_messages(requests, lists, _EDITION, now_ms=0)
 
 
@@ -196,7 +199,7 @@ def _bare(shop: BenchShop, batch: _Batch) -> None:
     with shop.index.reading() as view:
         for chunk in batch.chunks:
             queries = shop.encoder.encode(chunk, view.vectors).users / shop.network.temperature()
-            view.by_vector.best(queries, [()] * len(queries), _SIZE)
+            view.by_vector.best(queries, _HIDDEN, _SIZE)
 
 
 def _plain(shop: BenchShop, batch: _Batch) -> None:
@@ -217,9 +220,9 @@ def _recall(shop: BenchShop, visits: Sequence[BenchVisit]) -> float:
             for chunk in _batch(shop, visits[start : start + _RECALL_BLOCK]).chunks:
                 users = shop.network.encode_users(chunk, view.vectors).users
                 wanted = shop.network.scores(users, view.vectors).masked_fill_(view.hidden, float("-inf")).topk(_SIZE)
-                found = view.by_vector.best(users, [()] * len(users), _SIZE)
-                for true, own in zip(wanted.indices.tolist(), found, strict=True):
-                    shares.append(len(set(true) & set(own.slots)) / _SIZE)
+                found = view.by_vector.best(users, _HIDDEN, _SIZE)
+                for true, own in zip(wanted.indices.tolist(), found.slots.tolist(), strict=True):
+                    shares.append(len(set(true) & set(own)) / _SIZE)
     return statistics.fmean(shares)
 
 
@@ -227,5 +230,5 @@ def _requests(records: Sequence[BenchRecord]) -> list[Request]:
     return [request for request in map(read_request, records) if isinstance(request, Request)]
 
 
-def _states(requests: Sequence[Request]) -> list[UserState]:
-    return [request.state for request in requests if request.state is not None]
+def _histories(requests: Sequence[Request]) -> list[History]:
+    return [request.history for request in requests if request.history is not None]

@@ -71,7 +71,8 @@ class TrainedRecommender:
     def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
         """As `Recommender.scores`."""
         max_length = self._network.config.max_length
-        newest = [history.take(slice(first_read(len(history), max_length), None)) for history in histories]
+        first = first_read(np.array([len(history) for history in histories]), max_length)
+        newest = [history.take(slice(start, None)) for history, start in zip(histories, first.tolist(), strict=True)]
         sequences = padded_batch(
             np.concatenate([history.items for history in newest]).astype(np.int64),
             np.concatenate([history.kinds for history in newest]).astype(np.int64),

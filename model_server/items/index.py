@@ -59,6 +59,7 @@ class ItemIndex:
         self._sellable: dict[str, int] = {}
         self._new: dict[str, int] = {}  # sellable and untrained -> slot
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
+        self._version = 0
         self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
         self._new_exact: ExactSearch | None = None
         # On a GPU never: it scores a million items at once.
@@ -119,7 +120,7 @@ class ItemIndex:
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
             self._by_text.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
-            self._forget_new()
+            self._changed()
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
                     self._unlisted[item_id] = None
@@ -140,6 +141,7 @@ class ItemIndex:
                 new_slots=self._new_slots,
                 by_vector=self._by_vector.over(self._item_vectors, self._exact),
                 new_by_text=self._by_text.over(self._texts, self._exact_new) if self._new else None,
+                version=self._version,
                 ids=self._ids,
                 titles=self._titles,
                 position=self._position,
@@ -160,7 +162,8 @@ class ItemIndex:
             self._new_exact = ExactSearch(self._texts[here].float(), free, here, rows)
         return self._new_exact
 
-    def _forget_new(self) -> None:
+    def _changed(self) -> None:
+        self._version += 1
         self._new_slots = None
         self._new_exact = None
 
@@ -236,4 +239,4 @@ class ItemIndex:
             if item_id not in self._trained.rows:
                 self._new[item_id] = slot
         self._penalty[[self._position[listing.item_id] for listing in listings]] = 0.0
-        self._forget_new()
+        self._changed()

@@ -60,6 +60,7 @@ class IndexView:
         new_slots: (M,) int64, the sellable items that the model was not trained on.
         by_vector: finds sellable items by their vectors.
         new_by_text: finds items of `new_slots` by their texts; None where there are none.
+        version: another number whenever ids, slots or what is sellable have changed.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
         position: item id -> slot.
@@ -73,6 +74,7 @@ class IndexView:
     new_slots: Tensor
     by_vector: Search
     new_by_text: Search | None
+    version: int
     ids: Sequence[str]
     titles: Sequence[str]
     position: Mapping[str, int]

@@ -3,9 +3,8 @@
 This module does not know the network's weights; only which items have a vector and which kinds were trained.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.interests.state import Interaction, Kind
+from app.interests.state import Kind
+from app.surfaces.touches import Touches
 
 GAP_BUCKETS: Final = 32
 NO_GAP: Final = 0
@@ -59,48 +59,34 @@ class SequenceBatch:
         )
 
 
-def first_read(known: int, max_length: int) -> int:
-    """Which of so many interactions is the first that is read: at least the newest `max_length` are, where there are.
+def first_read(known: NDArray[np.int64], max_length: int) -> NDArray[np.int64]:
+    """Which of so many interactions is the first that is read, for each number of them; `max_length` at least are.
 
     It moves in jumps of `WINDOW_JUMP`: while it stands still, an encoding can be continued instead of begun again. So
     up to 14 interactions more are read than in training, which does quality no harm (DECISIONS.md).
     """
-    return max(0, known - max_length) // WINDOW_JUMP * WINDOW_JUMP
+    return np.maximum(known - max_length, 0) // WINDOW_JUMP * WINDOW_JUMP
 
 
-def sequence_batch(
-    histories: Sequence[Sequence[Interaction]],
-    position_of: Mapping[str, int],
-    kinds_seen: Collection[Kind],
-    max_length: int,
-) -> SequenceBatch:
-    """Make the batch of these users' histories (each oldest first).
+def sequence_batch(touches: Touches, kinds_seen: Collection[Kind], max_length: int) -> SequenceBatch:
+    """Make the batch of what these users did to items that have a vector.
 
-    Interactions with an item that has no vector, and those of a negative kind that the model was not trained on,
-    are skipped; of the rest the newest ones are read (`first_read`).
+    Interactions of a negative kind that the model was not trained on are skipped; of the rest the newest ones are
+    read (`first_read`).
 
     Args:
-        histories: one list per user.
-        position_of: item id -> row of the table of item vectors handed to `encode_users`.
+        touches: B users', items numbered by their rows in the table of item vectors handed to `encode_users`.
         kinds_seen: the kinds that the model was trained on (`NetworkConfig.kinds_seen`).
         max_length: longest sequence that the model was trained on.
     """
-    unread = NEGATIVE_KINDS.difference(kinds_seen)
-    lengths: list[int] = []
-    flat: list[tuple[int, int, int]] = []
-    place = position_of.get
-    for history in histories:
-        read = [
-            (position, one.kind, one.ts_ms)
-            for one in history
-            if (position := place(one.item_id)) is not None and one.kind not in unread
-        ]
-        read = read[first_read(len(read), max_length) :]
-        lengths.append(len(read))
-        flat.extend(read)
-    # fromiter: numpy looks at every number of a nested list twice, and longer at members of an enum.
-    columns = np.fromiter(chain.from_iterable(flat), np.int64, 3 * len(flat)).reshape(-1, 3)
-    return padded_batch(columns[:, 0], columns[:, 1], columns[:, 2], np.asarray(lengths, dtype=np.int64))
+    read = np.flatnonzero(~np.isin(touches.kinds, list(NEGATIVE_KINDS.difference(kinds_seen))))
+    users = touches.users[read]
+    lengths = np.bincount(users, minlength=touches.count)
+    skipped = first_read(lengths, max_length)
+    if skipped.any():
+        place = np.arange(len(users)) - (np.cumsum(lengths) - lengths)[users]
+        read, lengths = read[place >= skipped[users]], lengths - skipped
+    return padded_batch(touches.items[read], touches.kinds[read], touches.ts_ms[read], lengths)
 
 
 def padded_batch(

@@ -55,7 +55,8 @@ def validate(network: SequenceNetwork, split: ValidationSplit, item_vectors: tor
     ranks: list[NDArray[np.float64]] = []
     for start in range(0, len(split.targets), _BATCH):
         histories = split.histories[start : start + _BATCH]
-        read = [history[first_read(len(history), network.config.max_length) :] for history in histories]
+        first = first_read(np.array([len(history) for history in histories]), network.config.max_length)
+        read = [history[start:] for history, start in zip(histories, first, strict=True)]
         flat = np.concatenate(read)
         lengths = np.array([len(positions) for positions in read], dtype=np.int64)
         columns = (log.items[flat].astype(np.int64), log.kinds[flat].astype(np.int64), log.ts_ms[flat])

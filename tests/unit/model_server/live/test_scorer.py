@@ -9,6 +9,7 @@ from app.contracts.recommendations import RecommendedItem
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
+from app.surfaces.touches import history_of
 from model_server.items.index import ItemIndex
 from model_server.items.view import Listing
 from model_server.model.continued import ContinuedEncoder
@@ -45,7 +46,9 @@ class Shop:
         self.index.put(listings, ENCODER.encode(list(texts.values())))
 
     def score(self, *states: UserState) -> list[Lists]:
-        return self._scorer.score([f"user-{number}" for number in range(len(states))], states).lists
+        return self._scorer.score(
+            [f"user-{number}" for number in range(len(states))], [history_of(state) for state in states]
+        ).lists
 
     def home(self, state: UserState) -> tuple[RecommendedItem, ...]:
         return self.score(state)[0]["home"]

@@ -15,6 +15,7 @@ from model_server.model.network import Encoded
 from model_server.model.sequences import SequenceBatch, sequence_batch
 from model_server.model.serving import UserEncoder
 from tests.support.model import TEXT_DIMENSION, assert_close, did, tiny_config, tiny_network
+from tests.support.states import touches
 
 ITEMS = 40
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ class Desk:
     def encode(self, **histories: Sequence[Interaction]) -> tuple[int, int]:
         """How many users were encoded in full, and how many were continued."""
         self.encoder.full = self.encoder.continued = 0
-        batch = sequence_batch(list(histories.values()), self.positions, {Kind.RATE, Kind.VIEW}, max_length=10)
+        batch = sequence_batch(touches(list(histories.values()), self.positions), {Kind.RATE, Kind.VIEW}, max_length=10)
         users = self.desk.encode(list(histories), batch, self.vectors, self.vector_ids)
         assert_close(users, NETWORK.encode_users(batch, self.vectors).users)
         return self.encoder.full, self.encoder.continued

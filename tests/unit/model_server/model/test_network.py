@@ -8,6 +8,7 @@ from app.interests.state import Kind
 from model_server.model.network import COLD, SequenceNetwork
 from model_server.model.sequences import SequenceBatch, sequence_batch
 from tests.support.model import TEXT_DIMENSION, assert_close, did, tiny_config, tiny_network
+from tests.support.states import touches
 
 POSITIONS = {f"item-{index}": index for index in range(6)}
 HISTORIES = [
@@ -23,7 +24,7 @@ def vectors_of(network: SequenceNetwork) -> Tensor:
 
 
 def batch_of(*histories: list) -> SequenceBatch:  # type: ignore[type-arg]  # of interactions
-    return sequence_batch(histories, POSITIONS, {Kind.RATE}, max_length=10)
+    return sequence_batch(touches(histories, POSITIONS), {Kind.RATE}, max_length=10)
 
 
 def padded(batch: SequenceBatch, more: int) -> SequenceBatch:
@@ -94,7 +95,9 @@ def test_a_kind_that_was_never_trained_on_reads_as_the_average_of_those_that_wer
     network = tiny_network(config=tiny_config(kinds_seen=(Kind.RATE,)))
     vectors = vectors_of(network)
     encoded = [
-        network.encode_users(sequence_batch([did("item-1", kind=kind)], POSITIONS, {Kind.RATE}, 10), vectors).users
+        network.encode_users(
+            sequence_batch(touches([did("item-1", kind=kind)], POSITIONS), {Kind.RATE}, 10), vectors
+        ).users
         for kind in (Kind.RATE, Kind.CLICK, Kind.PURCHASE)
     ]
     assert_close(encoded[0], encoded[1])
@@ -105,7 +108,9 @@ def test_kinds_that_were_trained_on_differ() -> None:
     network = tiny_network(config=tiny_config(kinds_seen=(Kind.CLICK, Kind.PURCHASE)))
     vectors = vectors_of(network)
     click, purchase = (
-        network.encode_users(sequence_batch([did("item-1", kind=kind)], POSITIONS, set(Kind), 10), vectors).users
+        network.encode_users(
+            sequence_batch(touches([did("item-1", kind=kind)], POSITIONS), set(Kind), 10), vectors
+        ).users
         for kind in (Kind.CLICK, Kind.PURCHASE)
     )
     assert (click - purchase).abs().max() > 1e-2

@@ -7,6 +7,7 @@ from app.interests.state import Kind
 from model_server.model.sequences import SequenceBatch, sequence_batch
 from model_server.model.serving import UserEncoder, fastest_encoder
 from tests.support.model import TEXT_DIMENSION, assert_close, did, tiny_config, tiny_network
+from tests.support.states import touches
 
 ITEMS = 40
 POSITIONS = {f"item-{index}": index for index in range(ITEMS)}
@@ -16,7 +17,7 @@ def users(count: int) -> SequenceBatch:
     histories = [
         did(*(f"item-{(7 * user + step) % ITEMS}" for step in range(user % 10)), gap_ms=5_000) for user in range(count)
     ]
-    return sequence_batch(histories, POSITIONS, {Kind.RATE}, max_length=10)
+    return sequence_batch(touches(histories, POSITIONS), {Kind.RATE}, max_length=10)
 
 
 @pytest.mark.parametrize("count", [1, 8, 64])
