@@ -145,6 +145,8 @@ class Marks:
         for kind in undo:
             relevant |= self._kinds == kind
         older = self._older(does)
+        if not len(older) and not doing.any():
+            return older
         pairs = np.concatenate((older, self._pairs[relevant]))
         stands = np.concatenate((np.ones(len(older), np.bool_), doing[relevant]))
         groups = _groups(pairs)

@@ -92,26 +92,40 @@ def touches_of(histories: Sequence[History], number_of: Mapping[str, int]) -> To
         histories: B users'.
         number_of: item id -> number, from 0 on.
     """
+    every = np.arange(len(histories))
     lengths = [len(history.kinds) for history in histories]
-    items = _numbers([history.item_ids for history in histories], sum(lengths), number_of)
-    known = items != _NO_NUMBER
     older_lengths = [len(history.older) for history in histories]
-    older_items = _numbers([history.older for history in histories], sum(older_lengths), number_of)
-    older_known = older_items != _NO_NUMBER
-    older_kinds = [one.kinds for history in histories for one in history.older.values()]
-    users = np.arange(len(histories))
+    numbers = _numbers([history.item_ids for history in histories], sum(lengths), number_of)
+    users, items, kinds, ts_ms, strengths = _numbered(
+        np.repeat(every, lengths),
+        numbers,
+        _column([history.kinds for history in histories], np.uint8).astype(np.int64),
+        _column([history.times for history in histories], "<i8"),
+        _column([history.strengths for history in histories], "<f4"),
+    )
+    older_users, older_items, older_kinds = _numbered(
+        np.repeat(every, older_lengths),
+        _numbers([history.older for history in histories], sum(older_lengths), number_of),
+        np.array([one.kinds for history in histories for one in history.older.values()], np.int64),
+    )
     return Touches(
         count=len(histories),
-        users=np.repeat(users, lengths)[known],
-        items=items[known],
-        kinds=_column([history.kinds for history in histories], np.uint8)[known].astype(np.int64),
-        ts_ms=_column([history.times for history in histories], "<i8")[known],
-        strengths=_column([history.strengths for history in histories], "<f4")[known],
-        older_users=np.repeat(users, older_lengths)[older_known],
-        older_items=older_items[older_known],
-        older_kinds=np.array(older_kinds, np.int64)[older_known],
-        unnumbered=len(items) - int(known.sum()),
+        users=users,
+        items=items,
+        kinds=kinds,
+        ts_ms=ts_ms,
+        strengths=strengths,
+        older_users=older_users,
+        older_items=older_items,
+        older_kinds=older_kinds,
+        unnumbered=len(numbers) - len(items),
     )
+
+
+def _numbered(users: NDArray[np.int64], items: NDArray[np.int64], *others: NDArray[Any]) -> list[NDArray[Any]]:
+    """The columns without the rows of items that have no number; nearly always all of them have one."""
+    columns, known = [users, items, *others], items != _NO_NUMBER
+    return columns if known.all() else [column[known] for column in columns]
 
 
 def _numbers(item_ids: Sequence[Iterable[str]], count: int, number_of: Mapping[str, int]) -> NDArray[np.int64]:

@@ -79,14 +79,17 @@ def sequence_batch(touches: Touches, kinds_seen: Collection[Kind], max_length: i
         kinds_seen: the kinds that the model was trained on (`NetworkConfig.kinds_seen`).
         max_length: longest sequence that the model was trained on.
     """
-    read = np.flatnonzero(~np.isin(touches.kinds, list(NEGATIVE_KINDS.difference(kinds_seen))))
-    users = touches.users[read]
+    users, items, kinds, ts_ms = touches.users, touches.items, touches.kinds, touches.ts_ms
+    for kind in NEGATIVE_KINDS.difference(kinds_seen):
+        read = kinds != kind
+        if not read.all():
+            users, items, kinds, ts_ms = users[read], items[read], kinds[read], ts_ms[read]
     lengths = np.bincount(users, minlength=touches.count)
     skipped = first_read(lengths, max_length)
     if skipped.any():
-        place = np.arange(len(users)) - (np.cumsum(lengths) - lengths)[users]
-        read, lengths = read[place >= skipped[users]], lengths - skipped
-    return padded_batch(touches.items[read], touches.kinds[read], touches.ts_ms[read], lengths)
+        read = np.arange(len(users)) - (np.cumsum(lengths) - lengths)[users] >= skipped[users]
+        items, kinds, ts_ms, lengths = items[read], kinds[read], ts_ms[read], lengths - skipped
+    return padded_batch(items, kinds, ts_ms, lengths)
 
 
 def padded_batch(
@@ -95,29 +98,21 @@ def padded_batch(
     """Lay sequences that stand one behind the other, (sum of lengths,) each, into a padded batch."""
     longest = max(1, int(lengths.max(initial=0)))
     real = np.arange(longest) < lengths[:, None]
-
-    def laid_out(values: NDArray[np.int64]) -> NDArray[np.int64]:
-        padded = np.zeros((len(lengths), longest), dtype=np.int64)
-        padded[real] = values
-        return padded
-
-    gaps = gap_buckets(laid_out(ts_ms))
-    gaps[~real] = NO_GAP
-    return SequenceBatch(
-        positions=torch.from_numpy(laid_out(positions)),
-        kinds=torch.from_numpy(laid_out(kinds)),
-        gaps=torch.from_numpy(gaps),
-        lengths=torch.from_numpy(lengths),
-    )
+    padded = np.zeros((3, *real.shape), np.int64)
+    padded[:, real] = positions, kinds, gap_buckets(ts_ms)
+    # The gap before a sequence's first interaction is to another sequence.
+    padded[2, :, 0] = NO_GAP
+    laid_out = torch.from_numpy(padded)
+    return SequenceBatch(laid_out[0], laid_out[1], laid_out[2], torch.from_numpy(lengths))
 
 
 def gap_buckets(ts_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B, L) times, oldest first -> (B, L) buckets: 0 in the first column, else 1 + log2(1 + seconds since the last).
+    """(E,) times, oldest first -> (E,) buckets: 0 for the first, else 1 + log2(1 + seconds since the one before).
 
     A negative gap (an event that came late) counts as none.
     """
-    seconds = np.maximum(np.diff(ts_ms, axis=1, prepend=ts_ms[:, :1]), 0) // 1_000
-    buckets = 1 + np.floor(np.log2(1 + seconds)).astype(np.int64)
-    buckets[:, 0] = NO_GAP
-    capped: NDArray[np.int64] = np.minimum(buckets, GAP_BUCKETS - 1)
-    return capped
+    seconds = np.maximum(np.diff(ts_ms, prepend=ts_ms[:1]), 0) // 1_000
+    # The exponent of a floating point number is its logarithm, rounded down, and one.
+    buckets = np.minimum(np.frexp(seconds + 1.0)[1], GAP_BUCKETS - 1).astype(np.int64)
+    buckets[:1] = NO_GAP
+    return buckets

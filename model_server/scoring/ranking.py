@@ -9,30 +9,29 @@ _MINUS_INFINITY = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ragged:
-    """Slots per user, (B, A) padded behind with 0; `real` (B, A) tells which are real."""
+class AnchorVectors:
+    """(B, A, D) vectors of users' anchors, float32, the newest first; `real` (B, A) tells which are not padding."""
 
-    slots: Tensor
+    vectors: Tensor
     real: Tensor
 
 
-def nearest(vectors: Tensor, candidates: Tensor, anchors: Ragged) -> Tensor:
+def nearest(candidates: Tensor, anchors: AnchorVectors) -> Tensor:
     """For every candidate the number of the user's anchor whose vector points the same way most.
 
     Args:
-        vectors: (N, D), of length 1.
-        candidates: (B, K) slots.
-        anchors: (B, A) slots.
+        candidates: (B, K, D) vectors of length 1.
+        anchors: B users', of length 1.
 
     Returns:
         (B, K) columns of `anchors`; meaningless where a user has none.
     """
-    likeness = torch.bmm(vectors[candidates].float(), vectors[anchors.slots].float().transpose(1, 2))
+    likeness = torch.bmm(candidates.float(), anchors.vectors.transpose(1, 2))
     likeness.masked_fill_(~anchors.real[:, None, :], _MINUS_INFINITY)
     return likeness.argmax(dim=2)
 
 
-def content_profiles(texts: Tensor, anchors: Ragged, fading: float) -> Tensor:
-    """(B, T): the user's anchors' texts added up, each worth `fading` of the one before; zeros without anchors."""
-    weights = fading ** torch.arange(anchors.slots.shape[1], device=texts.device) * anchors.real
-    return torch.nn.functional.normalize(torch.bmm(weights[:, None], texts[anchors.slots].float())[:, 0], dim=-1)
+def content_profiles(anchors: AnchorVectors, fading: float) -> Tensor:
+    """(B, D): the user's anchors added up, each worth `fading` of the one before; zeros without anchors."""
+    weights = fading ** torch.arange(anchors.real.shape[1], device=anchors.real.device) * anchors.real
+    return torch.nn.functional.normalize(torch.bmm(weights[:, None], anchors.vectors)[:, 0], dim=-1)

@@ -27,7 +27,7 @@ from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.scoring.candidates import Candidates, Explained, Hiding
 from model_server.scoring.popular import PopularItems
-from model_server.scoring.ranking import Ragged, content_profiles, nearest
+from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest
 
 Lists = dict[str, tuple[RecommendedItem, ...]]
 
@@ -67,7 +67,6 @@ class _Chunk:
     vectors: Tensor
     known: Tensor
     anchors: Anchors
-    anchor_slots: Ragged
     pairs: dict[Hiding, Pairs] = field(default_factory=dict)  # more than one source asks
 
     def hidden(self, hide: Hiding) -> Pairs:
@@ -75,6 +74,30 @@ class _Chunk:
         if hide not in self.pairs:
             self.pairs[hide] = self.marks.hidden(hide)
         return self.pairs[hide]
+
+    def anchors_in(self, vectors: Tensor) -> AnchorVectors:
+        """The anchors among (N, *) vectors or texts."""
+        slots, real = (torch.from_numpy(each).to(vectors.device) for each in (self.anchors.items, self.anchors.real))
+        return AnchorVectors(vectors[slots].float(), real)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a source is asked for B users.
+
+    Args:
+        search: what answers.
+        vectors: (N, *) what is searched, by slot.
+        anchors: what the answers are compared with.
+        queries: (B, *).
+        known: (B,) bool, who has a query; the others find nothing.
+    """
+
+    search: Search
+    vectors: Tensor
+    anchors: AnchorVectors
+    queries: Tensor
+    known: Tensor
 
 
 class Scorer:
@@ -155,15 +178,16 @@ class Scorer:
         vectors = self._encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
         marks = Marks(touches, self._surfaces.rating_scale)
         anchors = marks.anchors(_ANCHORS)
-        anchor_slots = Ragged(*(torch.from_numpy(each).to(self._device) for each in (anchors.items, anchors.real)))
-        return _Chunk(view, touches, marks, vectors, sequences.lengths > 0, anchors, anchor_slots)
+        return _Chunk(view, touches, marks, vectors, sequences.lengths > 0, anchors)
 
     def _by_model(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """What the network expects next; nothing for a user of whom it knows nothing."""
-        if not chunk.view.sellable:
+        view = chunk.view
+        if not view.sellable:
             return {}
-        queries = chunk.vectors / self._network.temperature()
-        return self._ranked(Source.MODEL, chunk, chunk.known.to(self._device), queries, chunk.view.by_vector)
+        queries, known = chunk.vectors / self._network.temperature(), chunk.known.to(self._device)
+        asked = _Asked(view.by_vector, view.vectors, chunk.anchors_in(view.vectors), queries, known)
+        return self._answered(Source.MODEL, chunk, asked)
 
     def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """Items that the network was not trained on, by the likeness of their text to what the user touched.
@@ -173,27 +197,17 @@ class Scorer:
         view = chunk.view
         if view.new_by_text is None:
             return {}
-        queries = content_profiles(view.texts, chunk.anchor_slots, _FADING)
-        return self._ranked(Source.NEW, chunk, chunk.anchor_slots.real.any(dim=1), queries, view.new_by_text)
+        anchors = chunk.anchors_in(view.texts)
+        queries, known = content_profiles(anchors, _FADING), anchors.real.any(dim=1)
+        return self._answered(Source.NEW, chunk, _Asked(view.new_by_text, view.texts, anchors, queries, known))
 
-    def _ranked(
-        self, source: Source, chunk: _Chunk, known: Tensor, queries: Tensor, search: Search
-    ) -> dict[tuple[Source, Hiding], Explained]:
-        """The source's best once per way of hiding, explained.
-
-        Args:
-            source: whose candidates these are.
-            chunk: all users.
-            known: (B,) bool, who has a query; the others find nothing.
-            queries: (B, *).
-            search: what answers them.
-        """
-        likeness = chunk.view.texts if source is Source.NEW else chunk.view.vectors
+    def _answered(self, source: Source, chunk: _Chunk, asked: _Asked) -> dict[tuple[Source, Hiding], Explained]:
+        """The source's best once per way of hiding, explained."""
         found = {}
         for hide, size in self._sizes[source].items():
-            ranked = search.best(queries, chunk.hidden(hide), size)
-            ranked.counts.mul_(known)
-            found[source, hide] = Explained(ranked, nearest(likeness, ranked.slots, chunk.anchor_slots))
+            ranked = asked.search.best(asked.queries, chunk.hidden(hide), size)
+            ranked.counts.mul_(asked.known)
+            found[source, hide] = Explained(ranked, nearest(asked.vectors[ranked.slots], asked.anchors))
         return found
 
     def _compose(self, candidates: Candidates, user: int) -> Lists:

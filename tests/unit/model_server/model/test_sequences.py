@@ -54,5 +54,5 @@ def test_turning_down_is_read_only_by_a_model_that_was_trained_on_it() -> None:
 
 
 def test_gaps_are_logarithmic_in_seconds_and_an_event_that_came_late_has_none() -> None:
-    seconds = np.array([[100, 100, 101, 104, 90, 10**10]]) * 1_000
-    assert gap_buckets(seconds).tolist() == [[NO_GAP, 1, 2, 3, 1, 31]]
+    seconds = np.array([100, 100, 101, 104, 90, 10**10]) * 1_000
+    assert gap_buckets(seconds).tolist() == [NO_GAP, 1, 2, 3, 1, 31]
