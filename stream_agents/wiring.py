@@ -10,7 +10,7 @@ from yarl import URL
 
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits
-from app.kafka.publisher import MAX_BATCH_BYTES, RECORD_OVERHEAD_BYTES, connected_producer
+from app.kafka.publisher import MAX_BATCH_BYTES, MAX_VALUE_BYTES, connected_producer
 from app.kafka.topics import Topics
 from app.observability import Metrics
 from app.settings import AgentsSettings, KafkaSettings
@@ -27,7 +27,6 @@ from stream_agents.observer import AgentsObserver
 from stream_agents.partitions import home_of
 from stream_agents.progress import Progress
 
-MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0
 TABLE_NAME: Final = "interests"
@@ -106,7 +105,7 @@ def _interests_process(config: AgentsConfig) -> InterestsProcess:
             topics.events.name, topics.events.partitions, topics.dead_letters.name, topics.dead_letters.partitions
         ),
         home=home_of(topics.events.partitions),
-        max_row_bytes=MAX_BATCH_BYTES - MAX_KEY_BYTES - RECORD_OVERHEAD_BYTES,
+        max_row_bytes=MAX_VALUE_BYTES,
     )
 
 

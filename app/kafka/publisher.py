@@ -4,8 +4,10 @@ Several times cheaper per record than sending one by one: 3 against 12 microseco
 """
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -15,7 +17,14 @@ from app.errors import KafkaUnreachable, StateError
 from app.kafka.outgoing import Appended, Outgoing
 
 MAX_BATCH_BYTES: Final = 768 * 1024  # under the topics' max.message.bytes of 1 MiB
-RECORD_OVERHEAD_BYTES: Final = 512  # batch header, record header, lengths, our own header: rounded up generously
+MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
+_OVERHEAD_BYTES: Final = 512  # batch header, record header, lengths, our own header: rounded up generously
+MAX_VALUE_BYTES: Final = MAX_BATCH_BYTES - MAX_KEY_BYTES - _OVERHEAD_BYTES
+
+RecordBatch = Any
+"""aiokafka's `BatchBuilder`, which has no types."""
+
+KeyValueHeaders = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
 
 class Publisher:
@@ -43,24 +52,43 @@ class Publisher:
             aiokafka.errors.KafkaError: they could not be written, or only a part of them.
             StateError: a record is larger than a batch.
         """
-        acknowledgements = []
-        for batch in self._batches(records):
-            count = batch.record_count()
-            acknowledgements.append((count, await self._producer.send_batch(batch, topic, partition=partition)))
-        taken = await gather_all(acknowledgement for _, acknowledgement in acknowledgements)
-        return [Appended(metadata.offset, count) for (count, _), metadata in zip(acknowledgements, taken, strict=True)]
+        return await self.send(topic, partition, self.build((each.key, each.value, [*each.headers]) for each in records))
+
+    async def send(self, topic: str, partition: int, batches: Sequence[RecordBatch]) -> list[Appended]:
+        """Append batches to one partition, in their order. Returns them as the broker took them.
+
+        Raises:
+            aiokafka.errors.KafkaError: they could not be written, or only a part of them.
+        """
+        # A copy each: aiokafka takes what it sends for its own, and the same bytes may go to several topics.
+        acknowledgements = [
+            await self._producer.send_batch(copy(batch), topic, partition=partition) for batch in batches
+        ]
+        taken = await gather_all(acknowledgements)
+        return [Appended(metadata.offset, batch.record_count()) for batch, metadata in zip(batches, taken, strict=True)]
+
+    def build(self, records: Iterable[KeyValueHeaders]) -> list[RecordBatch]:
+        """Records as the bytes that go to Kafka, whatever the topic.
+
+        Raises:
+            StateError: a record is larger than a batch.
+        """
+        batches = list(self._filled(records))
+        for batch in batches:
+            batch._build()  # noqa: SLF001  # once, not once a topic; its result is kept in the batch
+        return batches
 
     async def stop(self) -> None:
         """Close the connections."""
         await self._producer.stop()
 
-    def _batches(self, records: Iterable[Outgoing]) -> Iterator[Any]:
+    def _filled(self, records: Iterable[KeyValueHeaders]) -> Iterator[RecordBatch]:
         batch = self._producer.create_batch()
-        for record in records:
-            size = len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
-            if size > MAX_BATCH_BYTES:
-                raise StateError(f"A record of {size} bytes for {record.topic} is larger than {MAX_BATCH_BYTES}.")
-            while batch.append(timestamp=None, key=record.key, value=record.value, headers=[*record.headers]) is None:
+        now_ms = int(time.time() * 1_000)
+        for key, value, headers in records:
+            if value is not None and len(value) > MAX_VALUE_BYTES:
+                raise StateError(f"A record of {len(value)} bytes does not fit into a batch of {MAX_BATCH_BYTES}.")
+            while batch.append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
                 yield batch
                 batch = self._producer.create_batch()
         if batch.record_count():

@@ -4,7 +4,7 @@ from typing import Any
 
 import faust
 
-from stream_agents.batch_path.consumer import BatchTransport
+from stream_agents.batch_path.consumer import BatchConsumer, BatchTransport
 from stream_agents.batch_path.parts import PathParts
 
 
@@ -17,6 +17,12 @@ class BatchApp(faust.App):
         """Subscribe to the hot topic; call before the application starts."""
         self.path_parts = parts
         self.topics.add(self.topic(parts.hot.source, key_type=bytes, value_type=bytes))
+
+    async def _stop_consumer(self) -> None:
+        # Faust closes the tables first, which would take them from under the batch on its way.
+        if isinstance(self._consumer, BatchConsumer):
+            await self._consumer.finish()
+        await super()._stop_consumer()
 
     def _new_transport(self) -> Any:
         return BatchTransport(self.conf.broker_consumer, self)

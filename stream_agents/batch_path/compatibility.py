@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import App
 from faust.stores.rocksdb import Store
 from faust.tables.manager import TableManager
@@ -24,7 +25,7 @@ from app.errors import SettingsError
 PINNED: Final = {"faust-streaming": ("0.15.3",), "aiokafka": ("0.14.",)}
 
 NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
-    (App, ("_new_transport", "_on_partitions_revoked", "_on_partitions_assigned")),
+    (App, ("_new_transport", "_on_partitions_revoked", "_on_partitions_assigned", "_stop_consumer")),
     (
         Consumer,
         (
@@ -43,6 +44,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Store, ("offset_key", "_db_for_partition", "revoke_partitions")),
     (GroupCoordinator, ("_do_heartbeat", "_on_join_complete", "reset_generation")),
     (Fetcher, ("fetched_records",)),
+    (BatchBuilder, ("_build",)),
 )  # fmt: skip
 
 IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
@@ -54,6 +56,7 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records")),
     (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_coordinator", "_fetcher")),
     (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms",)),  # noqa: SLF001  # checked, not called
+    (BatchBuilder._build, ("_buffer",)),  # noqa: SLF001  # checked, not called
     (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),
 )
 

@@ -12,6 +12,7 @@ Overridden, because Faust keeps per-record books that the hot topic does not hav
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
@@ -21,8 +22,9 @@ from faust.types import TP
 from mode import Service
 
 from app.errors import StateError
-from stream_agents.batch_path.consumer_thread import BatchConsumerThread, ThreadOptions
+from stream_agents.batch_path.consumer_thread import BatchConsumerThread, Polled, ThreadOptions
 from stream_agents.batch_path.cursors import Admission, Cursors
+from stream_agents.batch_path.delivery import PreparedBatch
 from stream_agents.batch_path.lease import LeaseLost
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
@@ -36,6 +38,12 @@ FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _InHand:
+    batch: PreparedBatch[Any]
+    began_s: float
+
+
 class BatchConsumer(driver.Consumer):
     """The worker's one consumer; its parts come from the application that the transport belongs to."""
 
@@ -44,7 +52,8 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, transport: Any, *args: Any, **kwargs: Any) -> None:
         self.parts: PathParts = transport.app.path_parts
         self.assignment_epoch = 0  # counts revocations: what was fetched in an older epoch is void
-        self._under_way: asyncio.Future[None] | None = None
+        self._under_way: asyncio.Future[None] | None = None  # the delivery of a round, at most one
+        self._rows_under_way: Mapping[int, Mapping[bytes, bytes | None]] = {}  # by partition
         self._partition_locks: dict[int, asyncio.Lock] = {}
         self._backoff_s = FIRST_BACKOFF_S
         self._cursors = Cursors()
@@ -64,6 +73,7 @@ class BatchConsumer(driver.Consumer):
 
     @Service.task
     async def _serve_hot_topic(self) -> None:
+        """Round by round; while one is on its way to Kafka, the next is fetched and worked out."""
         while not self.should_stop:
             serving = self._serving()
             if not serving:
@@ -76,12 +86,11 @@ class BatchConsumer(driver.Consumer):
                 if self.app.should_stop:
                     return
                 raise
-            if polled.epoch != self.assignment_epoch or not polled.records:
-                await asyncio.sleep(0)
-                continue
-            # A task of its own: Faust cancels this one when it stops, and a half-done batch would be done twice.
-            self._under_way = asyncio.ensure_future(self._serve_polled(polled.records))
-            await asyncio.shield(self._under_way)
+            prepared = await self._prepare_round(polled)
+            await self._round_finished()
+            if prepared and not self._is_void(polled.epoch):
+                # A task of its own: Faust cancels this one when it stops, and a half-done batch would be done twice.
+                self._under_way = asyncio.ensure_future(self._deliver_round(prepared))
 
     def _serving(self) -> set[TP]:
         """The hot partitions that are assigned, restored and writable now."""
@@ -91,15 +100,63 @@ class BatchConsumer(driver.Consumer):
         self.parts.observer.serving(frozenset(tp.partition for tp in serving))
         return serving
 
-    async def _serve_polled(self, records: Mapping[TP, Sequence[Any]]) -> None:
-        outcomes = await asyncio.gather(
-            *(self._serve_batch(tp, batch) for tp, batch in records.items()), return_exceptions=True
-        )
-        failed = {tp: error for tp, error in zip(records, outcomes, strict=True) if isinstance(error, BaseException)}
-        if not failed:
+    async def _prepare_round(self, polled: Polled) -> list[_InHand]:
+        try:
+            each = [await self._prepare(tp, records, polled.epoch) for tp, records in polled.records.items()]
+        except Exception as error:  # judged by `_try_again`
+            await self._round_finished()
+            await self._try_again({tp.partition: error for tp in polled.records})
+            return []
+        return [batch for batch in each if batch is not None]
+
+    async def _prepare(self, tp: TP, records: Sequence[Any], epoch: int) -> _InHand | None:
+        """Work a partition's batch out; None when it is void, or must be fetched again."""
+        began_s, partition = self.loop.time(), tp.partition
+        if partition not in self._begun and not self._is_void(epoch):
+            async with self._lock(partition):
+                await self._upkeep.begin(tp)
+                self._begun.add(partition)
+        if self._is_void(epoch):
+            return None
+        if self._cursors.admit(partition, records[0].offset) is Admission.REWIND or not self.app.tables.actives_ready:
+            await self._rewind(partition)
+            return None
+        batch = self._delivery.prepare(partition, records, self._rows_under_way.get(partition, {}))
+        self._cursors.take(partition, batch.next_offset)
+        return _InHand(batch, began_s)
+
+    def _is_void(self, epoch: int) -> bool:
+        """Whether what was polled in this epoch belongs to an assignment that is over, or to a worker that stops."""
+        return epoch != self.assignment_epoch or not self.flow_active
+
+    async def _deliver_round(self, prepared: Sequence[_InHand]) -> None:
+        # Without those whose batch before has failed: they were worked out on rows that are not there.
+        whole = [each for each in prepared if self._cursors.holds(each.batch.partition, each.batch.next_offset)]
+        self._rows_under_way = {each.batch.partition: each.batch.processed.rows for each in whole}
+        outcomes = await asyncio.gather(*map(self._deliver, whole), return_exceptions=True)
+        self._rows_under_way = {}
+        failed = {
+            each.batch.partition: error
+            for each, error in zip(whole, outcomes, strict=True)
+            if isinstance(error, BaseException)
+        }
+        if failed:
+            await self._try_again(failed)
+        else:
             self._backoff_s = FIRST_BACKOFF_S
-            return
-        for error in failed.values():
+
+    async def _deliver(self, in_hand: _InHand) -> None:
+        batch = in_hand.batch
+        async with self._lock(batch.partition):
+            summary = await self._delivery.deliver(batch)
+            self._cursors.advance(batch.partition, batch.next_offset)
+        seconds = self.loop.time() - in_hand.began_s
+        self.parts.observer.batch_done(batch.partition, summary, next_offset=batch.next_offset, seconds=seconds)
+
+    async def _try_again(self, failed: Mapping[int, BaseException]) -> None:
+        """Go back to the cursors after a pause; end the worker where that cannot help."""
+        for partition, error in failed.items():
+            self._cursors.put_back(partition)
             if not _is_retriable(error):
                 self.parts.on_failure(error)
                 return
@@ -107,32 +164,21 @@ class BatchConsumer(driver.Consumer):
         await asyncio.sleep(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, MAX_BACKOFF_S)
         # At once, not when the next poll starts past the cursor: there may never be a next record.
-        for tp in failed:
-            await self._rewind(tp)
+        for partition in failed:
+            await self._rewind(partition)
 
-    async def _serve_batch(self, tp: TP, records: Sequence[Any]) -> None:
-        partition = tp.partition
-        if self._cursors.admit(partition, records[0].offset) is Admission.REWIND or not self.app.tables.actives_ready:
-            await self._rewind(tp)
-            return
-        async with self._lock(partition):
-            started = self.loop.time()
-            if partition not in self._begun:
-                await self._upkeep.begin(tp)
-                self._begun.add(partition)
-            summary = await self._delivery.deliver(partition, records)
-            next_offset = records[-1].offset + 1
-            self._cursors.advance(partition, next_offset)
-            seconds = self.loop.time() - started
-        self.parts.observer.batch_done(partition, summary, next_offset=next_offset, seconds=seconds)
-
-    async def _rewind(self, tp: TP) -> None:
-        cursor = self._cursors.get(tp.partition)
-        if cursor is not None:
+    async def _rewind(self, partition: int) -> None:
+        expected = self._cursors.expected(partition)
+        if expected is not None:
+            tp = TP(self.parts.hot.source, partition)
             try:
-                await self._thread.rewind(tp, cursor)
+                await self._thread.rewind(tp, expected)
             except IllegalStateError:
-                log.debug("%s was revoked before it could go back to %d", tp, cursor)
+                log.debug("%s was revoked before it could go back to %d", tp, expected)
+
+    async def _round_finished(self) -> None:
+        if self._under_way is not None:
+            await asyncio.wait([self._under_way])
 
     @Service.task
     async def _look_after_partitions(self) -> None:
@@ -205,12 +251,16 @@ class BatchConsumer(driver.Consumer):
 
     # --- rebalance and stop
 
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish the batch under way and commit while this member's generation is still valid."""
+    async def finish(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
         self.assignment_epoch += 1
         self.stop_flow()
         self.parts.observer.not_serving()
-        await self._batch_finished()
+        await self._all_finished()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish the batch under way and commit while this member's generation is still valid."""
+        await self.finish()
         await self.commit()
         self._cursors.clear()
         self._begun.clear()
@@ -230,12 +280,11 @@ class BatchConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Wait for the batch under way, too."""
-        await self._batch_finished()
+        await self._all_finished()
         await super().wait_empty()
 
-    async def _batch_finished(self) -> None:
-        if self._under_way is not None:
-            await asyncio.wait([self._under_way])
+    async def _all_finished(self) -> None:
+        await self._round_finished()
         for lock in list(self._partition_locks.values()):
             async with lock:
                 pass  # whoever looked after the partition is done

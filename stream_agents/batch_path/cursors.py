@@ -16,22 +16,41 @@ class Admission(Enum):
 
 
 class Cursors:
-    """The cursors of the assigned partitions."""
+    """The cursors of the assigned partitions, and how far batches in hand reach beyond them."""
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
+        self._in_hand: dict[int, int] = {}
         self._rewound_to: dict[int, int] = {}
 
     def admit(self, partition: int, first_offset: int) -> Admission:
         """Whether a batch that starts here may be processed, or the consumer must go back to the cursor."""
-        expected = self._next.setdefault(partition, first_offset)
+        cursor = self._next.setdefault(partition, first_offset)
+        expected = self._in_hand.get(partition, cursor)
         if first_offset == expected:
             return Admission.PROCESS
         if first_offset > expected and self._rewound_to.get(partition) == expected:
-            self._next[partition] = first_offset
+            if partition not in self._in_hand:
+                self._next[partition] = first_offset
             return Admission.PROCESS
         self._rewound_to[partition] = expected
         return Admission.REWIND
+
+    def expected(self, partition: int) -> int | None:
+        """Where the next batch should start: behind what is in hand, or at the cursor."""
+        return self._in_hand.get(partition, self._next.get(partition))
+
+    def take(self, partition: int, next_offset: int) -> None:
+        """A batch that ends before this offset is in hand."""
+        self._in_hand[partition] = next_offset
+
+    def holds(self, partition: int, next_offset: int) -> bool:
+        """Whether the batch that ends there is still the newest one in hand: none before it has failed."""
+        return self._in_hand.get(partition) == next_offset
+
+    def put_back(self, partition: int) -> None:
+        """What is in hand is void; the partition goes on at its cursor."""
+        self._in_hand.pop(partition, None)
 
     def start(self, partition: int, offset: int) -> None:
         """Begin at the group's committed offset, unless the partition is already under way."""
@@ -41,6 +60,8 @@ class Cursors:
         """A batch is safe: continue here."""
         self._next[partition] = next_offset
         self._rewound_to.pop(partition, None)
+        if self._in_hand.get(partition) == next_offset:
+            del self._in_hand[partition]
 
     def get(self, partition: int) -> int | None:
         """The next offset; None before the first batch of a partition that was never committed."""
@@ -53,4 +74,5 @@ class Cursors:
     def clear(self) -> None:
         """The partitions were revoked."""
         self._next.clear()
+        self._in_hand.clear()
         self._rewound_to.clear()

@@ -1,24 +1,25 @@
-"""The table's rows into its changelog and into every topic that carries copies of them."""
+"""The table's rows as they go into the changelog and into every topic that carries copies of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from app.kafka.outgoing import Appended, Outgoing
-from app.kafka.publisher import Publisher
+from app.kafka.publisher import KeyValueHeaders, Publisher, RecordBatch
 from stream_agents.batch_path.recovery import deletion_headers
 
 
 class RowPublisher(Publisher):
     """A publisher that knows rows."""
 
-    async def append_rows(
-        self, topic: str, partition: int, rows: Mapping[bytes, bytes | None], source_offset: int
-    ) -> list[Appended]:
-        """Append rows; a deletion carries `source_offset`. Returns the batches as the broker took them.
+    def build_rows(self, rows: Mapping[bytes, bytes | None], source_offset: int) -> list[RecordBatch]:
+        """Rows as batches for any topic; a deletion carries `source_offset`.
 
         Raises:
-            aiokafka.errors.KafkaError: they could not be written, or only a part of them.
             StateError: a row is larger than a batch.
         """
-        headers = deletion_headers(source_offset)
-        records = (Outgoing(topic, partition, key, row, headers if row is None else ()) for key, row in rows.items())
-        return await self.append(topic, partition, records)
+        return self.build(_records(rows, source_offset))
+
+
+def _records(rows: Mapping[bytes, bytes | None], source_offset: int) -> Iterator[KeyValueHeaders]:
+    none: list[tuple[str, bytes]] = []
+    of_deletion = [*deletion_headers(source_offset)]
+    for key, row in rows.items():
+        yield key, row, of_deletion if row is None else none

@@ -40,13 +40,13 @@ class FaultyPublisher:
 
     def __init__(self, publisher: Any, changelog: str, fault: Fault) -> None:
         self._publisher, self._changelog, self._fault = publisher, changelog, fault
-        self.publish, self.stop = publisher.publish, publisher.stop
+        self.publish, self.stop, self.build_rows = publisher.publish, publisher.stop, publisher.build_rows
 
-    async def append_rows(self, topic: str, *args: Any) -> Any:
-        """Append; strike before or after."""
+    async def send(self, topic: str, *args: Any) -> Any:
+        """Send; strike before or after."""
         if topic == self._changelog:
             self._fault.reached("appending")
-        appended = await self._publisher.append_rows(topic, *args)
+        appended = await self._publisher.send(topic, *args)
         if topic == self._changelog:
             self._fault.reached("appended")
         return appended

@@ -55,3 +55,40 @@ def test_revoked_partitions_have_no_cursor() -> None:
 
     assert cursors.partitions() == frozenset()
     assert cursors.get(0) is None
+
+
+def test_the_next_batch_starts_behind_what_is_in_hand_and_the_cursor_waits() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.take(0, 110)
+
+    assert cursors.admit(0, 110) is Admission.PROCESS
+    assert cursors.admit(0, 100) is Admission.REWIND
+    assert (cursors.get(0), cursors.expected(0)) == (100, 110)
+    cursors.take(0, 120)
+    cursors.advance(0, 110)
+    assert cursors.holds(0, 120)
+    assert cursors.get(0) == 110
+
+
+def test_what_was_worked_out_on_a_failed_batch_is_void() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.take(0, 110)
+    cursors.take(0, 120)
+    cursors.put_back(0)
+
+    assert not cursors.holds(0, 120)
+    assert cursors.expected(0) == 100
+    assert cursors.admit(0, 120) is Admission.REWIND
+    assert cursors.admit(0, 100) is Admission.PROCESS
+
+
+def test_a_gap_behind_a_batch_in_hand_leaves_the_cursor_where_it_is() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.take(0, 110)
+
+    assert cursors.admit(0, 500) is Admission.REWIND
+    assert cursors.admit(0, 500) is Admission.PROCESS
+    assert cursors.get(0) == 100

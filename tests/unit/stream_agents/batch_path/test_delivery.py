@@ -1,7 +1,7 @@
 """The order of one batch, on parts that keep their records in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -9,10 +9,12 @@ import pytest
 from app.errors import StateError
 from app.kafka.outgoing import Appended, Outgoing
 from stream_agents.batch_path.changelog import ForeignRow, Hole
-from stream_agents.batch_path.contract import HotTopic, ProcessedBatch
+from stream_agents.batch_path.contract import HotTopic, ProcessedBatch, ReadRows
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.lease import Lease, LeaseLost
 from tests.support.events import Record
+
+Rows = Sequence[tuple[bytes, bytes | None]]
 
 CHANGELOG, COPIES = "changelog", "score-requests"
 RECORDS = [Record(b"x", offset=7), Record(b"x", offset=8)]
@@ -41,15 +43,16 @@ class World:
         self.rows |= {key: row for key, row in rows.items() if row is not None}
         self.contained = changelog_offset
 
-    async def append_rows(
-        self, topic: str, _partition: int, rows: Mapping[bytes, bytes | None], _source_offset: int
-    ) -> list[Appended]:
+    def build_rows(self, rows: Mapping[bytes, bytes | None], _source_offset: int) -> Rows:
+        return list(rows.items())
+
+    async def send(self, topic: str, _partition: int, rows: Rows) -> list[Appended]:
         self.steps.append(f"rows to {topic}")
         if topic != CHANGELOG:
             return []
         self.before_append()
         first = len(self.log)
-        self.log += rows.items()
+        self.log += rows
         return [Appended(first, len(rows))]
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
@@ -80,10 +83,15 @@ def batch(**rows: bytes) -> ProcessedBatch[str]:
     )  # fmt: skip
 
 
+async def deliver(world: World, processed: ProcessedBatch[str]) -> str:
+    delivery = world.delivery(processed)
+    return await delivery.deliver(delivery.prepare(0, RECORDS, {}))
+
+
 async def test_follow_ups_come_before_the_rows_and_rocksdb_last() -> None:
     world = World()
 
-    assert await world.delivery(batch(ada=b"1")).deliver(0, RECORDS) == "summary"
+    assert await deliver(world, batch(ada=b"1")) == "summary"
 
     assert world.steps[0] == "to events"
     assert world.steps[-1] == "write"
@@ -94,9 +102,7 @@ async def test_follow_ups_come_before_the_rows_and_rocksdb_last() -> None:
 async def test_a_batch_without_rows_touches_neither_changelog_nor_rocksdb() -> None:
     world = World()
 
-    await world.delivery(ProcessedBatch({}, "", beside=[Outgoing("dead-letters", 0, None, b"dead")])).deliver(
-        0, RECORDS
-    )
+    await deliver(world, ProcessedBatch({}, "", beside=[Outgoing("dead-letters", 0, None, b"dead")]))
 
     assert world.steps == ["to dead-letters"]
 
@@ -105,7 +111,7 @@ async def test_without_the_lease_nothing_is_produced() -> None:
     world = World(now_s=6.1)
 
     with pytest.raises(LeaseLost):
-        await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+        await deliver(world, batch(ada=b"1"))
     assert world.steps == []
 
 
@@ -114,14 +120,14 @@ async def test_a_lease_that_runs_out_while_producing_keeps_rocksdb_untouched() -
     world.before_append = lambda: setattr(world, "now_s", 6.1)
 
     with pytest.raises(LeaseLost):
-        await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+        await deliver(world, batch(ada=b"1"))
     assert world.rows == {}
 
 
 async def test_foreign_rows_are_overwritten_before_rocksdb_moves() -> None:
     world = World(rows={b"bob": b"ours"}, log=[(b"bob", b"theirs"), (b"ada", b"theirs")])
 
-    await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+    await deliver(world, batch(ada=b"1"))
 
     assert dict(world.log) == {b"bob": b"ours", b"ada": b"1"}
     assert world.contained == len(world.log) - 1
@@ -132,7 +138,7 @@ async def test_who_is_no_member_any_more_drops_the_batch() -> None:
     world = World(member=False, log=[(b"bob", b"theirs")])
 
     with pytest.raises(LeaseLost, match="no member"):
-        await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+        await deliver(world, batch(ada=b"1"))
     assert "write" not in world.steps
 
 
@@ -141,14 +147,14 @@ async def test_a_stranger_who_does_not_stop_writing_ends_in_a_dropped_batch() ->
     world.before_append = lambda: world.log.append((b"bob", b"theirs"))
 
     with pytest.raises(LeaseLost, match="keeps writing"):
-        await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+        await deliver(world, batch(ada=b"1"))
 
 
 async def test_a_changelog_that_was_made_anew_is_an_error_that_says_so() -> None:
     world = World(contained=100)
 
     with pytest.raises(StateError, match="made anew"):
-        await world.delivery(batch(ada=b"1")).deliver(0, RECORDS)
+        await deliver(world, batch(ada=b"1"))
 
 
 async def test_an_idle_partition_is_healed_and_rows_that_were_overruled_are_asserted() -> None:
@@ -166,3 +172,16 @@ async def test_an_idle_partition_is_healed_and_rows_that_were_overruled_are_asse
     await delivery.assert_again(0, [b"eve"], source_offset=8)
     assert world.log[-1] == (b"eve", b"ours")
     assert world.contained == 2
+
+
+def test_rows_of_the_batch_before_are_read_although_they_are_not_in_the_table_yet() -> None:
+    world = World(rows={b"ada": b"old", b"bob": b"written", b"eve": b"deleted ahead"})
+    seen: list[Sequence[bytes | None]] = []
+
+    def process(_partition: int, _records: object, read_rows: ReadRows) -> ProcessedBatch[str]:
+        seen.append(read_rows([b"ada", b"bob", b"eve", b"new"]))
+        return ProcessedBatch({}, "")
+
+    replace(world.delivery(batch()), process=process).prepare(0, RECORDS, {b"ada": b"ahead", b"eve": None})
+
+    assert seen == [[b"ahead", b"written", None, None]]
