@@ -52,7 +52,9 @@ class Publisher:
             aiokafka.errors.KafkaError: they could not be written, or only a part of them.
             StateError: a record is larger than a batch.
         """
-        return await self.send(topic, partition, self.build((each.key, each.value, [*each.headers]) for each in records))
+        return await self.send(
+            topic, partition, self.build((each.key, each.value, [*each.headers]) for each in records)
+        )
 
     async def send(self, topic: str, partition: int, batches: Sequence[RecordBatch]) -> list[Appended]:
         """Append batches to one partition, in their order. Returns them as the broker took them.

@@ -21,6 +21,7 @@ _BLOCKWISE_FROM: Final = 64 * BLOCK
 # Scores of one matrix: on a CPU they should stay in the cache, 8 MiB; a GPU wants one large product.
 _SCORES: Final = {"cpu": 1 << 21, "cuda": 1 << 25}
 _DECIMALS: Final = 4
+_FETCHED: Final = 256  # candidates of a first search that it is not worth to save on
 _SPARE: Final = 4  # times what is wanted is fetched, for what this user may not see
 
 
@@ -108,9 +109,10 @@ class ApproximateSearch:
 
     def best(self, queries: Tensor, hidden: Pairs, size: int) -> Ranked:
         """As `Search.best`."""
-        found = self._fetch(queries, hidden, size, _SPARE * size)
-        # Who has seen half of what is near asks again for more; who still has too little, for everything.
+        # Who has seen much of what is near asks again for more; who still has too little, for everything. Asking twice
+        # costs far more than asking for more.
         most_hidden = int(np.bincount(hidden.users).max(initial=0))
+        found = self._fetch(queries, hidden, size, max(_SPARE * size, min(size + most_hidden, _FETCHED)))
         for last in (False, True):
             short = torch.nonzero(found.counts < size)[:, 0]
             if not len(short):
