@@ -52,6 +52,7 @@ class AgentsSettings(_Section):
 
     metrics_port: int = Field(9101, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
     state_dir: Path = Field(Path(".riverrun/agents"), description="RocksDB tables; one folder per worker")
+    processes: int = Field(1, ge=1, description="workers under one `riverrun agents`; a core and partitions for each")
     standby_replicas: int = Field(0, ge=0, description="warm copies of every table partition on other workers")
     fetch_max_bytes: int = Field(524_288, ge=16_384, description="most bytes of one partition in one batch")
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
@@ -61,8 +62,7 @@ class AgentsSettings(_Section):
     max_items: int = Field(1_000, ge=1, description="own items kept per user: what was seen and bought")
     max_queries: int = Field(10, ge=0, description="newest search queries kept per user")
     max_age_days: int = Field(730, ge=1, description="interactions older than this, seen from the newest, fade")
-    block_cache_mb: int = Field(32, ge=1, description="RocksDB block cache, per table partition")
-    write_buffer_mb: int = Field(8, ge=1, description="RocksDB write buffer, three per table partition")
+    write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per table partition")
 
 
 class ScoringSettings(_Section):

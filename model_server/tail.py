@@ -31,6 +31,7 @@ async def open_tail(
         fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
         max_partition_fetch_bytes=_MAX_PARTITION_BYTES,
         request_timeout_ms=request_timeout_ms,
+        isolation_level="read_committed",  # what a shop's transaction took back never happened
     )
     consumer.assign(partitions_of(topic))
     try:

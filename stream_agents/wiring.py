@@ -17,6 +17,7 @@ from app.settings import AgentsSettings, KafkaSettings
 from stream_agents.batch_path.app import BatchApp
 from stream_agents.batch_path.changelog_reader import ChangelogReader
 from stream_agents.batch_path.contract import HotTopic, PathLimits
+from stream_agents.batch_path.database import MB, PartitionDatabase
 from stream_agents.batch_path.lease import Lease
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.patient_recovery import PatientTableManager
@@ -26,11 +27,12 @@ from stream_agents.interests import InterestsProcess, Routes, row_version
 from stream_agents.observer import AgentsObserver
 from stream_agents.partitions import home_of
 from stream_agents.progress import Progress
+from stream_agents.state_folder import check_topic_ids
+from stream_agents.topic_ids import TopicWatch, topic_ids
 
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0
 TABLE_NAME: Final = "interests"
-MB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,18 @@ async def wire_agents(
             reader=ChangelogReader(config.bootstrap_servers, timeout_s=config.kafka.session_timeout_ms / 1000),
             lease=Lease(lease_s),
             observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
+            check_topics=_topic_watch(config).check,
             on_failure=on_failure,
         )
     )
     return Agents(app, publisher, table)
+
+
+def _topic_watch(config: AgentsConfig) -> TopicWatch:
+    names = (config.topics.events.name, config.topics.interests_changelog.name)
+    return TopicWatch(
+        lambda: check_topic_ids(config.state_folder, topic_ids(config.bootstrap_servers, names)), time.monotonic
+    )
 
 
 def _interests_process(config: AgentsConfig) -> InterestsProcess:
@@ -131,14 +141,13 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
 
 
 def _interests_table(app: BatchApp, config: AgentsConfig) -> Any:
-    return app.Table(
+    table: Any = app.Table(
         TABLE_NAME,
         key_type=bytes,
         value_type=bytes,
         partitions=config.topics.events.partitions,
-        options={
-            "driver": "rocksdict",
-            "block_cache_size": config.agents.block_cache_mb * MB,
-            "write_buffer_size": config.agents.write_buffer_mb * MB,
-        },
+        options={"driver": "rocksdict"},
     )
+    # Faust's own options reach neither the write-ahead log nor compaction.
+    table.data.rocksdb_options = PartitionDatabase(config.agents.write_buffer_mb * MB)
+    return table

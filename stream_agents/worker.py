@@ -19,6 +19,9 @@ log = logging.getLogger("riverrun.agents")
 STOP_TIMEOUT_S: Final = 15.0
 CRASH_STOP_TIMEOUT_S: Final = 8.0
 BEAT_S: Final = 1.0
+# Rows in memory are read again from the changelog after a crash, and a deletion stays there for a day only
+# (delete.retention.ms): a partition that fills no buffer in that time must not bring a forgotten user back.
+FLUSH_INTERVAL_S: Final = 300.0
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 End = Callable[[BaseException | None], None]
@@ -55,6 +58,7 @@ async def run_worker(wire: Wire, metrics: Metrics, progress: Progress, watchdog:
     background = [
         asyncio.create_task(_run_app(agents, end)),
         asyncio.create_task(_beat(agents, metrics, progress)),
+        asyncio.create_task(_flush(agents, end)),
     ]
     reason = await ended
     log.info("stopping%s", "" if reason is None else f" because of {reason!r}")
@@ -101,3 +105,14 @@ async def _beat(agents: Agents, metrics: Metrics, progress: Progress) -> None:
         metrics.gauge(table.TABLE_ROWS).set(agents.table.estimated_rows())
         metrics.gauge(table.TABLE_BYTES).set(agents.table.disk_bytes())
         await asyncio.sleep(BEAT_S)
+
+
+async def _flush(agents: Agents, end: End) -> None:
+    """Bound the age of what is in memory only."""
+    while True:
+        await asyncio.sleep(FLUSH_INTERVAL_S)
+        try:
+            agents.table.flush()
+        except Exception as error:  # handed to run_worker, which raises it
+            end(error)
+            return

@@ -1,12 +1,18 @@
 """What more users and more workers do to one worker's memory and to the cost of an event.
 
-At every point so many users have a past of the same length, which the workers restore from the changelog; then events
-of users drawn evenly arrive in one burst. With few users a batch holds several events of one user, which are then
-written once: `outputs_per_event` tells, so that the cost of an event and of a changed user can be told apart.
+At every point so many users have a past of the same length, which the workers restore from the changelog. Then they
+may settle: RocksDB merges what was restored, and that is no cost of the events. Then events arrive in one burst.
+
+What differs between the points is the number of users and nothing else. Everybody comes once before anybody comes
+again, so that few users do not share writes within a batch that many would not (`outputs_per_event` is near 1
+everywhere); and the agents keep no more than the past's length of each, so that states that get more events do not grow
+for it. The cost of an event is processor time, of all threads: on a machine that broker and measuring client share, the
+rate alone would measure them, too.
 """
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +36,8 @@ from app.settings import Settings
 _READY_TIMEOUT_S: Final = 300.0
 _WARM_UP_SHARE: Final = 0.25
 _ASSIGNED: Final = "riverrun_assigned_partitions"
+_SETTLED_LOAD: Final = 0.15
+_SETTLE_STEP_S: Final = 0.5
 _MILLION: Final = 1_000_000
 
 
@@ -45,11 +53,17 @@ class ScalePlan:
 
 
 class ScalePoint(Struct, frozen=True):
-    """One point. `rss_mb`: resident memory of all workers together, right after the events."""
+    """One point.
+
+    Attributes:
+        cpu_us_per_event: processor time of all workers from the first event to the last commit, merging included.
+        rss_mb: resident memory of all workers together, right after the events.
+    """
 
     workers: int
     users: int
     events_per_s: float
+    cpu_us_per_event: float
     rss_mb: float
     outputs_per_event: float
 
@@ -60,11 +74,13 @@ class ScaleBench(Struct, frozen=True):
     Attributes:
         mb_per_million_users: one worker's memory at the most users less that at the fewest; None with one number.
         events_per_s_most_to_fewest_users: one worker's rate at the most users over that at the fewest.
+        cost_most_to_fewest_users: the same of an event's processor time.
     """
 
     points: list[ScalePoint]
     mb_per_million_users: float | None
     events_per_s_most_to_fewest_users: float | None
+    cost_most_to_fewest_users: float | None
     events: int
     interactions_per_user: int
     seed: int
@@ -103,6 +119,7 @@ def summarise(points: Sequence[ScalePoint], plan: ScalePlan) -> ScaleBench:
         if grown
         else None,
         events_per_s_most_to_fewest_users=round(many.events_per_s / few.events_per_s, 3) if grown else None,
+        cost_most_to_fewest_users=round(many.cpu_us_per_event / few.cpu_us_per_event, 3) if grown else None,
         events=plan.events,
         interactions_per_user=plan.interactions,
         seed=plan.seed,
@@ -115,12 +132,15 @@ def _measure(bootstrap_servers: str, workers: int, users: int, plan: ScalePlan) 
         scratch = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="riverrun-bench-")))
         visitors = seed_past(bootstrap_servers, topics, Past(users, plan.interactions, plan.seed)).visitors
         rng = np.random.default_rng(plan.seed + 1)
-        logs = draw_events(visitors, plan.events, rng, activity_sigma=0.0, first=PAST_EVENTS)
+        logs = draw_events(visitors, plan.events, rng, activity_sigma=None, first=PAST_EVENTS)
+        bounds = {"RIVERRUN_AGENTS__MAX_INTERACTIONS": str(plan.interactions), "RIVERRUN_AGENTS__MAX_ITEMS": "1"}
         group = [
-            running.enter_context(AgentsWorker(bootstrap_servers, prefix, scratch / f"state-{number}"))
+            running.enter_context(AgentsWorker(bootstrap_servers, prefix, scratch / f"state-{number}", bounds))
             for number in range(workers)
         ]
         _wait_shared(group, topics.events.partitions)
+        _wait_settled(group)
+        idle_cpu_s = sum(worker.cpu_s() for worker in group)
         asyncio.run(append(bootstrap_servers, topics.events.name, logs))
         end = PAST_EVENTS + plan.events
         group[0].wait(
@@ -128,21 +148,19 @@ def _measure(bootstrap_servers: str, workers: int, users: int, plan: ScalePlan) 
             "done",
             FINISH_TIMEOUT_S,
         )
+        cpu_s = sum(worker.cpu_s() for worker in group) - idle_cpu_s
         rss_mb = sum(worker.rss_mb() for worker in group)
-        return _point(bootstrap_servers, topics, plan, ScalePoint(workers, users, 0.0, round(rss_mb, 1), 0.0))
+        events_per_s, outputs = _outputs(bootstrap_servers, topics, plan)
+        cpu_us = cpu_s / plan.events * _MILLION
+        return ScalePoint(workers, users, events_per_s, round(cpu_us, 2), round(rss_mb, 1), outputs)
 
 
-def _point(bootstrap_servers: str, topics: Topics, plan: ScalePlan, point: ScalePoint) -> ScalePoint:
+def _outputs(bootstrap_servers: str, topics: Topics, plan: ScalePlan) -> tuple[float, float]:
+    """Events a second, and outputs per event, as the score requests tell."""
     seen = OutputSeen(lambda _place, value: decode_state(value).state_version + 1)
     asyncio.run(scan(bootstrap_servers, topics.score_requests.name, topics.score_requests.partitions, seen.see))
     measured = pace(seen, PAST_EVENTS + round(_WARM_UP_SHARE * plan.events))
-    return ScalePoint(
-        workers=point.workers,
-        users=point.users,
-        events_per_s=round(measured.events_per_s, 1),
-        rss_mb=point.rss_mb,
-        outputs_per_event=round(seen.records / plan.events, 3),
-    )
+    return round(measured.events_per_s, 1), round(seen.records / plan.events, 3)
 
 
 def _wait_shared(group: Sequence[AgentsWorker], partitions: int) -> None:
@@ -155,3 +173,17 @@ def _wait_shared(group: Sequence[AgentsWorker], partitions: int) -> None:
         return sum(assigned) == partitions and min(assigned) > 0
 
     group[0].wait(shared, "ready together with the others", _READY_TIMEOUT_S)
+
+
+def _wait_settled(group: Sequence[AgentsWorker]) -> None:
+    """Wait until the workers are next to idle: what was restored is merged."""
+    used_s, at_s = sum(worker.cpu_s() for worker in group), time.monotonic()
+
+    def settled() -> bool:
+        nonlocal used_s, at_s
+        time.sleep(_SETTLE_STEP_S)
+        before_s, before_at_s = used_s, at_s
+        used_s, at_s = sum(worker.cpu_s() for worker in group), time.monotonic()
+        return used_s - before_s < _SETTLED_LOAD * len(group) * (at_s - before_at_s)
+
+    group[0].wait(settled, "idle after the restore", _READY_TIMEOUT_S)

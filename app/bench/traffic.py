@@ -55,16 +55,18 @@ def draw_events(
     count: int,
     rng: np.random.Generator,
     *,
-    activity_sigma: float = ACTIVITY_SIGMA,
+    activity_sigma: float | None = ACTIVITY_SIGMA,
     first: int = 0,
 ) -> list[list[KeyValue]]:
-    """So many events, as key and JSON, in the order of time, numbered from `first`; one list per partition."""
-    weights = rng.lognormal(sigma=activity_sigma, size=len(visitors.ids))
+    """So many events, as key and JSON, in the order of time, numbered from `first`; one list per partition.
+
+    Without an `activity_sigma` every visitor comes once before any comes again, each time in a new order.
+    """
     # At least as many lists as the highest partition that has a visitor; visitors of all partitions exist in any size
     # that is worth measuring.
     logs: list[list[KeyValue]] = [[] for _ in range(int(visitors.homes.max()) + 1)]
     drawn = zip(
-        rng.choice(len(visitors.ids), size=count, p=weights / weights.sum()).tolist(),
+        _who(len(visitors.ids), count, activity_sigma, rng).tolist(),
         rng.integers(ITEMS, size=count).tolist(),
         rng.choice(len(_ITEM_EVENTS), size=count, p=_SHARES).tolist(),
         strict=True,
@@ -84,6 +86,15 @@ def draw_events(
         }
         logs[homes[visitor]].append((user_id.encode(), encode_event(_ITEM_EVENTS[kind](**fields))))
     return logs
+
+
+def _who(visitors: int, count: int, activity_sigma: float | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Whose each event is, as numbers of visitors."""
+    if activity_sigma is None:
+        rounds = [rng.permutation(visitors) for _ in range(-(-count // visitors))]
+        return np.concatenate(rounds)[:count]
+    weights = rng.lognormal(sigma=activity_sigma, size=visitors)
+    return rng.choice(visitors, size=count, p=weights / weights.sum())
 
 
 def item_id(number: int) -> str:

@@ -5,7 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -21,9 +21,11 @@ _MB: Final = 1_000_000
 
 
 class AgentsWorker:
-    """Runs inside the `with` block; `state_dir` outlives it."""
+    """Runs inside the `with` block; `state_dir` outlives it. `environment`: settings beside this process's own."""
 
-    def __init__(self, bootstrap_servers: str, prefix: str, state_dir: Path) -> None:
+    def __init__(
+        self, bootstrap_servers: str, prefix: str, state_dir: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._url = f"http://127.0.0.1:{(port := _free_port())}"
         self._program = Program(
             "riverrun agents",
@@ -31,7 +33,7 @@ class AgentsWorker:
                 *(sys.executable, "-m", "app.cli.main", "agents", "--topic-prefix", prefix),
                 *("--state-dir", str(state_dir), "--metrics-port", str(port)),
             ],
-            {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers},
+            {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers, **(environment or {})},
         )
 
     def __enter__(self) -> "AgentsWorker":
@@ -66,6 +68,11 @@ class AgentsWorker:
     def rss_mb(self) -> float:
         """Resident memory, in millions of bytes."""
         return float(psutil.Process(self._program.pid).memory_info().rss) / _MB
+
+    def cpu_s(self) -> float:
+        """Processor time used so far by all its threads, in seconds."""
+        used = psutil.Process(self._program.pid).cpu_times()
+        return float(used.user + used.system)
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float) -> None:
         """Wait until the condition holds.

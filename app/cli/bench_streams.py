@@ -96,9 +96,9 @@ def scale(
         _numbers(workers, "--workers", 1, 4), _numbers(users, "--users", 100, 9_999_999), interactions, events, seed
     )
     result = measure_scale(load_settings(), plan, say)
-    table = Table("workers", "users", "events/s", "us/event", "outputs per event", "RSS MB (all workers)")
+    table = Table("workers", "users", "events/s", "CPU us/event", "outputs per event", "RSS MB (all workers)")
     for point in result.points:
-        cost = f"{1e6 / point.events_per_s:.1f}"
+        cost = f"{point.cpu_us_per_event:.1f}"
         figures = (f"{point.events_per_s:,.0f}", cost, f"{point.outputs_per_event:.2f}", f"{point.rss_mb:.0f}")
         table.add_row(str(point.workers), f"{point.users:,}", *figures)
     _finish(console, table, result.as_json(), as_json)

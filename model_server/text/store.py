@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DataError
+from app.files import exclusive
 
 _BUSY_TIMEOUT_S = 30.0
 _SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (age INTEGER PRIMARY KEY, key BLOB UNIQUE, vector BLOB NOT NULL)"
@@ -68,9 +69,11 @@ class EmbeddingStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
+                # One at a time: SQLite does not wait when two connections turn a new file to WAL, it gives up at once.
+                with exclusive(self._path.with_name(f"{self._path.name}.lock")):
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    connection.execute(_SCHEMA)
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute(_SCHEMA)
                 yield connection
             finally:
                 connection.close()

@@ -30,8 +30,8 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
         Consumer,
         (
             "_getmany", "_filter_tps_with_pending_acks", "_new_offset", "_should_commit", "_commit_offsets",
-            "_get_active_partitions", "perform_seek", "wait_empty", "on_partitions_revoked", "stop_flow", "commit",
-            "verify_event_path",
+            "_get_active_partitions", "perform_seek", "seek", "wait_empty", "on_partitions_revoked", "stop_flow",
+            "commit", "verify_event_path",
         ),
     ),
     (
@@ -52,9 +52,11 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (TableManager.__init__, ("actives_ready",)),
     (Recovery._wait, ("ServiceStopped", "RebalanceAgain")),  # noqa: SLF001  # checked, not called
     (Store.__init__, ("_dbs",)),
+    (Store._open_for_partition, ("rocksdb_options.open",)),  # noqa: SLF001  # checked, not called
+    (Store.set_persisted_offset, ("_db_for_partition",)),
     (Recovery.__init__, ("active_offsets", "standby_offsets", "active_tps", "standby_tps")),
-    (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records")),
-    (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_coordinator", "_fetcher")),
+    (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records", "_isolation_level")),
+    (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_isolation_level", "_coordinator", "_fetcher")),
     (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms",)),  # noqa: SLF001  # checked, not called
     (BatchBuilder._build, ("_buffer",)),  # noqa: SLF001  # checked, not called
     (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),

@@ -6,7 +6,8 @@ consumer: same group member, same assignment, same commits. A slow agent on anot
 
 Overridden, because Faust keeps per-record books that the hot topic does not have: `_filter_tps_with_pending_acks` and
 `_new_offset` (commit the cursor), `on_partitions_revoked` (commit before Faust forgets what to commit), `wait_empty`
-(wait for the batch under way), `perform_seek` (start the cursors), `verify_event_path` (Faust would complain).
+(wait for the batch under way), `perform_seek` and `seek` (the cursors follow), `verify_event_path` (Faust would
+complain).
 """
 
 import asyncio
@@ -36,6 +37,7 @@ POLL_TIMEOUT_S = 0.5
 NOT_READY_PAUSE_S = 0.02
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
+LOOK_AT_TOPICS_S = 60.0  # a log that is shorter than it was is seen within seconds anyway
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +90,9 @@ class BatchConsumer(driver.Consumer):
                 raise
             prepared = await self._prepare_round(polled)
             await self._round_finished()
-            if prepared and not self._is_void(polled.epoch):
+            if self._is_void(polled.epoch):
+                await self._give_back(polled)
+            elif prepared:
                 # A task of its own: Faust cancels this one when it stops, and a half-done batch would be done twice.
                 self._under_way = asyncio.ensure_future(self._deliver_round(prepared))
 
@@ -118,7 +122,8 @@ class BatchConsumer(driver.Consumer):
                 self._begun.add(partition)
         if self._is_void(epoch):
             return None
-        if self._cursors.admit(partition, records[0].offset) is Admission.REWIND or not self.app.tables.actives_ready:
+        # Meanwhile the partition may have been paused.
+        if self._cursors.admit(partition, records[0].offset) is Admission.REWIND or tp not in self._serving():
             await self._rewind(partition)
             return None
         batch = self._delivery.prepare(partition, records, self._rows_under_way.get(partition, {}))
@@ -128,6 +133,14 @@ class BatchConsumer(driver.Consumer):
     def _is_void(self, epoch: int) -> bool:
         """Whether what was polled in this epoch belongs to an assignment that is over, or to a worker that stops."""
         return epoch != self.assignment_epoch or not self.flow_active
+
+    async def _give_back(self, polled: Polled) -> None:
+        """The flow was stopped: fetch it again when it goes on. After a revocation somebody else does."""
+        if polled.epoch == self.assignment_epoch:
+            for tp, records in polled.records.items():
+                self._cursors.start(tp.partition, records[0].offset)
+                self._cursors.put_back(tp.partition)
+                await self._rewind(tp.partition)
 
     async def _deliver_round(self, prepared: Sequence[_InHand]) -> None:
         # Without those whose batch before has failed: they were worked out on rows that are not there.
@@ -177,7 +190,7 @@ class BatchConsumer(driver.Consumer):
                 log.debug("%s was revoked before it could go back to %d", tp, expected)
 
     async def _round_finished(self) -> None:
-        if self._under_way is not None:
+        while self._under_way is not None and not self._under_way.done():
             await asyncio.wait([self._under_way])
 
     @Service.task
@@ -185,12 +198,13 @@ class BatchConsumer(driver.Consumer):
         while not self.should_stop:
             await self.sleep(self.parts.limits.idle_check_s)
             serving = self._serving()
-            if not serving:
-                continue
             try:
+                # Also with nothing to serve: that is how a deleted topic looks.
+                await self.parts.check_topics(LOOK_AT_TOPICS_S if serving else self.parts.limits.idle_check_s)
                 for tp in serving:
                     await self._look_after(tp)
-                self.parts.observer.all_well()
+                if serving:
+                    self.parts.observer.all_well()
             except Exception as error:  # judged just below; only what can pass is survived
                 if not _is_retriable(error):
                     self.parts.on_failure(error)
@@ -248,6 +262,15 @@ class BatchConsumer(driver.Consumer):
             if self._is_hot(tp) and committed is not None:
                 self._cursors.start(tp.partition, committed)
                 self.parts.observer.positioned(tp.partition, committed)
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Go on at another offset; in the hot topic after what is under way, which moves the cursor."""
+        if not self._is_hot(partition):
+            await super().seek(partition, offset)
+            return
+        await self._round_finished()
+        self._cursors.move(partition.partition, offset)
+        await self._rewind(partition.partition)
 
     # --- rebalance and stop
 

@@ -65,6 +65,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1,500 ms; one fetch is under way per broker, so idle partitions would block busy ones.
         consumer._fetch_max_wait_ms = self._options.fetch_max_wait_ms
+        # Faust reads what a shop's transaction has taken back again, unless it writes in transactions itself.
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def on_start(self) -> None:

@@ -56,6 +56,12 @@ class Cursors:
         """Begin at the group's committed offset, unless the partition is already under way."""
         self._next.setdefault(partition, offset)
 
+    def move(self, partition: int, offset: int) -> None:
+        """Somebody wants to go on elsewhere: what is in hand is void."""
+        self._next[partition] = offset
+        self._rewound_to.pop(partition, None)
+        self.put_back(partition)
+
     def advance(self, partition: int, next_offset: int) -> None:
         """A batch is safe: continue here."""
         self._next[partition] = next_offset

@@ -19,6 +19,8 @@ class PathParts:
     Attributes:
         process: from records to what they come to.
         observer: metrics and health.
+        check_topics: raises when the topics are not those that the state was made from; the argument is how many
+            seconds old the answer may be.
         on_failure: told about an error that no retry can mend; the worker ends.
     """
 
@@ -30,6 +32,7 @@ class PathParts:
     reader: ChangelogReader
     lease: Lease
     observer: Observer[Any]
+    check_topics: Callable[[float], Awaitable[None]]
     on_failure: Callable[[BaseException], None]
 
     def delivery(self, still_member: Callable[[], Awaitable[bool]]) -> Delivery[Any]:

@@ -2,9 +2,14 @@
 
 Nothing here keeps a database handle: as long as one lives, RocksDB keeps its LOCK, and the next owner cannot open
 the partition. A partition that Faust has closed reads as lost; it is never opened from here.
+
+What is written is in memory until RocksDB flushes it: when a buffer is full, when the partition is closed, and when
+`flush` is called. A killed process falls back to the last flush, rows and changelog offset together, and restores the
+rest from the changelog (`database.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import rocksdict
@@ -46,7 +51,7 @@ class BatchTable:
         return -1 if persisted is None else int(persisted)
 
     def write(self, partition: int, rows: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
-        """Write rows (None deletes) and the changelog offset that contains them, all or nothing.
+        """Write rows (None deletes) and the changelog offset that contains them, all or nothing, into memory.
 
         Raises:
             PartitionLost: the partition was closed.
@@ -59,15 +64,19 @@ class BatchTable:
             else:
                 batch.put(key, row)
         batch.put(self._store.offset_key, b"%d" % changelog_offset)
-        try:
-            self._database(partition).write(batch)
-        except Exception as error:  # rocksdict has no class of its own
-            if _NO_SPACE not in str(error):
-                raise
-            raise StateError(
-                "The disk of the state folder is full; nothing was committed that is not written.",
-                hint="Free some space there (RIVERRUN_AGENTS__STATE_DIR) and start again.",
-            ) from error
+        database = self._database(partition)
+        with _disk_errors():
+            database.write(batch)
+
+    def flush(self) -> None:
+        """Have all open partitions written to disk soon; does not wait for it.
+
+        Raises:
+            StateError: the disk takes no more.
+        """
+        for database in list(self._databases.values()):
+            with _disk_errors():
+                database.flush(wait=False)
 
     def estimated_rows(self) -> int:
         """How many rows all open partitions hold, as RocksDB estimates it."""
@@ -78,14 +87,34 @@ class BatchTable:
         return self._sum_property("rocksdb.total-sst-files-size")
 
     def _sum_property(self, name: str) -> int:
-        return sum(database.property_int_value(name) or 0 for database in list(self._store._dbs.values()))  # noqa: SLF001  # Faust offers no public way; checked at start (compatibility.py)
+        return sum(database.property_int_value(name) or 0 for database in list(self._databases.values()))
 
     @property
     def _store(self) -> Any:
         return self._table.data
 
+    @property
+    def _databases(self) -> Mapping[int, Any]:
+        """The open partitions."""
+        databases: Mapping[int, Any] = self._store._dbs  # noqa: SLF001  # the public way opens a lost partition; checked at start (compatibility.py)
+        return databases
+
     def _database(self, partition: int) -> Any:
-        database = self._store._dbs.get(partition)  # noqa: SLF001  # as above; the public way opens a lost partition
+        database = self._databases.get(partition)
         if database is None:
             raise PartitionLost(f"partition {partition} of the table is closed")
         return database
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Say in words of ours that the disk is full."""
+    try:
+        yield
+    except Exception as error:  # rocksdict has no class of its own
+        if _NO_SPACE not in str(error):
+            raise
+        raise StateError(
+            "The disk of the state folder is full; what it did not take is safe in the changelog.",
+            hint="Free some space there (RIVERRUN_AGENTS__STATE_DIR) and start again.",
+        ) from error

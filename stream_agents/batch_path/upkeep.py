@@ -1,12 +1,13 @@
 """What a served partition needs between batches: a look at the ends of its logs, every few seconds.
 
-The head of the source tells the lag. The end of the changelog tells whether somebody else wrote into it while nothing
-happened here. And what recovery passed over must be asserted again before compaction makes it permanent.
+The head of the source tells the lag, and whether the topic is still the one that the state was made from. The end of
+the changelog tells whether somebody else wrote into it while nothing happened here. And what recovery passed over must
+be asserted again before compaction makes it permanent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from faust.types import TP
 
@@ -15,6 +16,8 @@ from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
+
+BEGIN_MAX_AGE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +40,30 @@ class Upkeep:
         """Before the first batch of a restored partition.
 
         Raises:
-            StateError: the state has seen offsets that the source does not have.
-            LeaseLost, aiokafka.errors.KafkaError: not now.
+            StateError: the state has seen offsets that the source does not have, or the topics are other ones.
+            LeaseLost, TimeoutError, aiokafka.errors.KafkaError: not now.
         """
         newest = self.restorer.newest_version(source.partition)
         head = (await self.log_ends(source))[source]
         if newest >= head:
-            raise _ahead_of_source(source, newest, head)
+            raise _ahead_of(source, newest, head)
+        await self.parts.check_topics(BEGIN_MAX_AGE_S)
         await self._assert_overruled(source.partition)
 
     async def look(self, source: TP) -> None:
         """Between batches.
 
         Raises:
+            StateError: the source ends before what was read from it.
             LeaseLost, aiokafka.errors.KafkaError: not now.
         """
         changelog = TP(self.parts.hot.changelog, source.partition)
         ends = await self.log_ends(source, changelog)
+        newest = self._newest_source_offset(source.partition)
+        if newest >= ends[source]:
+            raise _ahead_of(source, newest, ends[source])
         self._tell_head(source, ends[source])
-        await self.delivery.heal_idle(source.partition, ends[changelog], self._newest_source_offset(source.partition))
+        await self.delivery.heal_idle(source.partition, ends[changelog], newest)
 
     async def _assert_overruled(self, partition: int) -> None:
         overruled = self.restorer.overruled(partition)
@@ -75,7 +83,7 @@ class Upkeep:
         return (self.cursors.get(partition) or 0) - 1
 
 
-def _ahead_of_source(source: TP, newest: int, head: int) -> StateError:
+def _ahead_of(source: TP, newest: int, head: int) -> StateError:
     return StateError(
         f"The state has seen offset {newest} of partition {source.partition} of {source.topic}, which ends at {head}: "
         "the topic was deleted and made again.",

@@ -36,7 +36,7 @@ async def path() -> AsyncIterator[BatchConsumer]:
         PathParts(
             HotTopic("events", "changelog", (), len), PathLimits(100, 6.0, 1_000), process=nothing, table=nothing,
             publisher=nothing, reader=nothing, lease=Lease(6.0), observer=cast("Any", SilentObserver()),
-            on_failure=nothing,
+            check_topics=nothing, on_failure=nothing,
         )
     )  # fmt: skip
     made = app.consumer

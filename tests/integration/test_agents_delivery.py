@@ -8,7 +8,15 @@ from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
 from app.kafka.topics import Topics, load_topics
-from tests.support.agents import AgentsProcess, Traffic, agents, assert_golden, committed_everything, produce
+from tests.support.agents import (
+    AgentsProcess,
+    Traffic,
+    agents,
+    assert_golden,
+    committed_everything,
+    produce,
+    read_topic,
+)
 from tests.support.kafka import unique_prefix
 
 
@@ -63,6 +71,24 @@ def test_kill_9_in_mid_stream_loses_nothing_with_the_disk_kept_and_with_the_disk
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
 
 
+def test_kill_9_falls_back_to_the_last_flush_and_restores_the_rest_from_the_changelog(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
+) -> None:
+    small = {"RIVERRUN_AGENTS__WRITE_BUFFER_MB": "1"}
+    traffic = Traffic(users=20_000)
+    produce(kafka.bootstrap_servers, topics, traffic.events(60_000))
+    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
+        wait_done(worker.wait_ready(), kafka, topics)
+        worker.kill()
+    appended = len(read_topic(kafka.bootstrap_servers, topics.interests_changelog.name))
+    produce(kafka.bootstrap_servers, topics, traffic.events(2_000))
+    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
+        wait_done(worker.wait_ready(), kafka, topics)
+        assert 0 < worker.metric("riverrun_recovery_rows_total") < appended
+        assert worker.stop() == 0
+    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
+
+
 def test_workers_that_join_and_leave_under_load_share_the_work_and_lose_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
@@ -97,7 +123,7 @@ def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
     ):
         zombie.wait_ready()
         heir.wait_ready()
-        produce(kafka.bootstrap_servers, topics, traffic.events(30_000))
+        produce(kafka.bootstrap_servers, topics, traffic.events(60_000))
         zombie.wait(lambda: zombie.metric("riverrun_events_read_total") > 0, "nothing was read")
         zombie.send(signal.SIGSTOP)
         produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
@@ -113,17 +139,29 @@ def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_waited_for(own_kafka: LocalKafka, tmp_path: Path) -> None:
-    topics = load_topics().with_prefix(unique_prefix())
-    apply_topics(own_kafka.bootstrap_servers, topics)
-    traffic = Traffic(users=300)
-    with agents(own_kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        worker.wait_ready()
-        produce(own_kafka.bootstrap_servers, topics, traffic.events(20_000))
-        worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
+    topics, traffic = load_topics().with_prefix(unique_prefix()), Traffic(users=300)
+    servers = own_kafka.bootstrap_servers
+    apply_topics(servers, topics)
+
+    def read() -> float:
+        return worker.metric("riverrun_events_read_total")
+
+    def goes_away_and_comes_back() -> None:
         own_kafka.kill()
         worker.wait(lambda: worker.get("/readyz")[0] == 503, "it still claimed to be ready")
-        own_kafka.start()  # and no event after it: what was under way must be done again without a push
-        worker.wait(lambda: committed_everything(own_kafka.bootstrap_servers, topics), "not everything was committed")
+        own_kafka.start()
+        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+
+    with agents(servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_APPEND_S": "0.5"}) as worker:
+        worker.wait_ready()
+        produce(servers, topics, traffic.events(20_000))
+        worker.wait(lambda: read() > 0, "nothing was read")
+        goes_away_and_comes_back()
+
+        read_before = read()
+        sent = produce(servers, topics, traffic.events(20))
+        assert read() < read_before + sent  # in hand, and no event comes behind it that would bring it up again
+        goes_away_and_comes_back()
         worker.wait_ready()
         assert worker.stop() == 0
-    assert_golden(own_kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    assert_golden(servers, topics, [tmp_path / "a"])

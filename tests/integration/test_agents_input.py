@@ -15,8 +15,6 @@ from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics
 from tests.support.agents import (
     AGENTS,
-    REPOSITORY,
-    Traffic,
     agents,
     assert_golden,
     committed_everything,
@@ -24,6 +22,7 @@ from tests.support.agents import (
     produce,
     read_topic,
 )
+from tests.support.process import REPOSITORY
 
 NOW_MS = int(time.time() * 1000)
 GOOD = {
@@ -112,26 +111,6 @@ def test_a_log_in_takes_the_interests_along_and_forget_erases_both(
         worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
         assert worker.stop() == 0
     assert assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"]) == {}
-
-
-def test_a_plain_slow_agent_in_the_same_application_does_not_delay_the_hot_topic(
-    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
-) -> None:
-    slow = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
-    for number in range(200):
-        slow.send(topics.catalog.name, b"anything", key=b"%d" % number)
-    slow.close()
-    with agents(
-        kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_AGENT": topics.catalog.name}
-    ) as worker:
-        worker.wait_ready()
-        sent = produce(kafka.bootstrap_servers, topics, Traffic(users=50).events(300))
-        worker.wait(
-            lambda: worker.metric("riverrun_events_read_total") == sent,
-            "the slow agent held the events up",
-            timeout_s=5,
-        )
-        worker.kill()  # 200 records of half a second each are not waited for
 
 
 def test_an_events_topic_that_was_made_anew_is_refused(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The model server against a real Kafka: requests in, lists out, whatever happens to either."""
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from app.contracts.dead_letters import decode_dead_letter
+from app.contracts.recommendations import decode_recommendations
 from app.interests.state import Kind
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
@@ -159,6 +161,49 @@ def test_killed_in_mid_stream_again_and_again_every_user_still_gets_the_newest_l
             server.kill()
     with shop.server():
         shop.assert_all_newest(19, users=1_500)
+
+
+def test_under_overload_requests_collapse_buyers_go_first_and_the_queue_is_bounded(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users, versions, batch = 2_000, 4, 128
+    buyers = {f"user-{user}" for user in range(0, users, 10)}
+    films = list(TITLES)
+    request_scores(
+        shop.bootstrap_servers,
+        shop.topics,
+        (
+            (
+                user_id,
+                state_of(
+                    (Kind.VIEW, films[version]), version=version,
+                    event_type="purchase" if user_id in buyers else "view",
+                ),
+            )
+            for user_id in (f"user-{user}" for user in range(users))
+            for version in range(versions)
+        ),
+    )  # fmt: skip
+    monkeypatch.setenv("RIVERRUN_SCORING__MAX_BATCH_USERS", str(batch))
+    backlog: list[float] = []
+    with shop.server() as server:
+
+        def everything_read() -> bool:
+            backlog.append(server.metric("riverrun_backlog_users"))
+            return server.metric("riverrun_score_requests_total") == users * versions and backlog[-1] == 0
+
+        server.wait(everything_read, "it did not catch up")
+        server.wait(lambda: uncommitted(shop.bootstrap_servers, shop.topics) == 0, "not everything was committed")
+        scored = server.metric("riverrun_users_scored_total")
+        assert scored + server.metric("riverrun_score_requests_collapsed_total") == users * versions
+        assert scored < 1.1 * users  # a user whose requests came in two polls is scored twice
+        # What is read ahead, and the poll that filled it: 1,024 requests, where four of a user stand together.
+        assert batch < max(backlog) <= 4 * batch + 1_024 / versions + shop.topics.score_requests.partitions
+    shop.assert_all_newest(versions - 1, users=users)
+    published = map(decode_recommendations, read_all(shop.bootstrap_servers, shop.topics.recommendations, int(scored)))
+    order = sorted(published, key=lambda each: each.generated_ts_ms)
+    ranks = [rank for rank, each in enumerate(order) if each.user_id in buyers]
+    assert statistics.mean(ranks) < 0.42 * len(order)
 
 
 def test_servers_that_come_and_go_share_the_users_and_lose_none(shop: Shop) -> None:

@@ -1,15 +1,9 @@
 """Real stream agents under test: their process, traffic for them, and what the whole log should have come to."""
 
 import json
-import os
 import random
-import re
-import signal
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,13 +20,12 @@ from app.interests.state import encode_state
 from app.kafka.topics import Topics
 from stream_agents.interests import row_version
 from stream_agents.partitions import partition_of
+from tests.support.process import ServiceProcess
 
 AGENTS = (sys.executable, "-m", "app.cli.main", "agents")
 FAULTY_AGENTS = (sys.executable, "-m", "tests.support.agents_main")
-REPOSITORY = Path(__file__).parents[2]
 LIMITS = IntakeLimits(max_event_bytes=65_536, max_future_ms=86_400_000)
 OFFSET_KEY = b"__faust\0offset__"
-READY_TIMEOUT_S = 40.0
 
 Rows = dict[str, bytes]
 
@@ -49,8 +42,8 @@ class LogRecord:
     value: bytes | None
 
 
-class AgentsProcess:
-    """One `riverrun agents` process and its log."""
+class AgentsProcess(ServiceProcess):
+    """One `riverrun agents` process; with a `RIVERTEST_` variable, the one that breaks when it is told to."""
 
     def __init__(
         self,
@@ -59,76 +52,14 @@ class AgentsProcess:
         state_dir: Path,
         extra_environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.state_dir = state_dir
+        environment = extra_environment or {}
         state_dir.mkdir(parents=True, exist_ok=True)
-        self._log_file = state_dir.parent / f"{state_dir.name}.log"
         prefix = topics.events.name.removesuffix("events")
-        environment = os.environ | {
-            "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
-            "RIVERRUN_KAFKA__SESSION_TIMEOUT_MS": "3000",  # a dead worker is replaced soon
-            "RIVERRUN_KAFKA__HEARTBEAT_INTERVAL_MS": "500",
-            "RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS": "1200",
-            **(extra_environment or {}),
-        }
-        self._log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
         command = FAULTY_AGENTS if any(name.startswith("RIVERTEST_") for name in environment) else AGENTS
-        with self._log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
-                stderr=log, stdout=log, env=environment, cwd=REPOSITORY,
-            )  # fmt: skip
-
-    @property
-    def log(self) -> str:
-        """What this process has said so far."""
-        return self._log_file.read_bytes()[self._log_start :].decode()
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of one of its pages; (0, "") while nobody answers."""
-        port = re.search(r"metrics on port (\d+)", self.log)
-        if port is None:
-            return 0, ""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}{path}", timeout=2) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
-        _, page = self.get("/metrics")
-        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if re.match(rf"{name}[ {{]", line))
-
-    def wait_ready(self) -> "AgentsProcess":
-        """Wait until `/readyz` says so."""
-        self.wait(lambda: self.get("/readyz")[0] == 200, "it was not ready")
-        return self
-
-    def wait(self, condition: Callable[[], bool], otherwise: str, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Wait for a condition while the process lives."""
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            if self.process.poll() is not None:
-                raise AssertionError(f"the agents ended with {self.process.returncode}:\n{self.log}")
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{otherwise} within {timeout_s} s:\n{self.log}")
-            time.sleep(0.05)
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self.process.send_signal(number)
-
-    def stop(self, timeout_s: float = 20.0) -> int:
-        """SIGTERM; its exit code."""
-        self.send(signal.SIGTERM)
-        return self.process.wait(timeout_s)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        self.process.kill()
-        self.process.wait()
+        super().__init__(
+            [*command, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
+            bootstrap_servers, state_dir.parent / f"{state_dir.name}.log", environment,
+        )  # fmt: skip
 
 
 @contextmanager
@@ -140,9 +71,7 @@ def agents(
     try:
         yield worker
     finally:
-        if worker.process.poll() is None:
-            worker.send(signal.SIGCONT)
-            worker.kill()
+        worker.kill()
 
 
 class Traffic:
@@ -184,7 +113,10 @@ def produce(bootstrap_servers: str, topics: Topics, events: Sequence[Event] | It
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[LogRecord]:
     """Everything in a topic, in log order within each partition."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None,
+        isolation_level="read_committed",
+    )  # fmt: skip
     partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
     consumer.assign(partitions)
     consumer.seek_to_beginning()

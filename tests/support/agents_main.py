@@ -2,8 +2,11 @@
 
 RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches that point while the file exists, it
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
-`processed`, `appending` (past the lease check, before the rows are sent), `appended` (acknowledged) and `written`.
+`processed`, `appending` (past the lease check, before the rows are sent), `appended` (the changelog acknowledged, the
+copies not even sent) and `written` (to RocksDB); and `restored`, after a write of rows that were restored.
 RIVERTEST_SLOW_AGENT names a topic that a plain, slow Faust agent consumes in the same application.
+RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
+RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
 """
 
 import asyncio
@@ -12,13 +15,18 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from faust.types import TP
 
 from app.errors import RiverrunError
 from app.logs import LogLevel, log_to_stderr
 from app.observability import Metrics
 from stream_agents.progress import Progress
+
+COPIES_BEHIND_S = 0.3
 
 
 class Fault:
@@ -27,33 +35,42 @@ class Fault:
     def __init__(self, description: str) -> None:
         point, name, file = description.split(":")
         self._point, self._signal, self._file = point, signal.Signals[name], Path(file)
+        self.delivering = False
+
+    def waits_for(self, point: str) -> bool:
+        """Whether it will strike at this point."""
+        return point == self._point and self._file.exists()
 
     def reached(self, point: str) -> None:
         """Strike if this is the point and the time."""
-        if point == self._point and self._file.exists():
+        if self.waits_for(point):
             self._file.unlink()
             os.kill(os.getpid(), self._signal)
 
 
 class FaultyPublisher:
-    """The real publisher with two points."""
+    """The real publisher with two points, and slower."""
 
-    def __init__(self, publisher: Any, changelog: str, fault: Fault) -> None:
-        self._publisher, self._changelog, self._fault = publisher, changelog, fault
+    def __init__(self, publisher: Any, changelog: str, fault: Fault, slow_s: float) -> None:
+        self._publisher, self._changelog, self._fault, self._slow_s = publisher, changelog, fault, slow_s
         self.publish, self.stop, self.build_rows = publisher.publish, publisher.stop, publisher.build_rows
 
     async def send(self, topic: str, *args: Any) -> Any:
         """Send; strike before or after."""
         if topic == self._changelog:
+            await asyncio.sleep(self._slow_s)
             self._fault.reached("appending")
+        elif self._fault.waits_for("appended"):
+            await asyncio.sleep(COPIES_BEHIND_S)
         appended = await self._publisher.send(topic, *args)
         if topic == self._changelog:
+            self._fault.delivering = True
             self._fault.reached("appended")
         return appended
 
 
 class FaultyTable:
-    """The real table with one point."""
+    """The real table with one point, or another."""
 
     def __init__(self, table: Any, fault: Fault) -> None:
         self._table, self._fault = table, fault
@@ -63,7 +80,7 @@ class FaultyTable:
         """Write, then strike."""
         self._table.write(partition, rows, changelog_offset)
         if rows:
-            self._fault.reached("written")
+            self._fault.reached("written" if self._fault.delivering else "restored")
 
 
 async def wire_with_faults(
@@ -74,8 +91,9 @@ async def wire_with_faults(
 
     wired = await wire_agents(config, metrics, progress, on_failure)
     parts = wired.app.path_parts
-    if description := os.environ.get("RIVERTEST_FAULT"):
-        fault = Fault(description)
+    slow_s = float(os.environ.get("RIVERTEST_SLOW_APPEND_S", "0"))
+    if "RIVERTEST_FAULT" in os.environ or slow_s:
+        fault = Fault(os.environ.get("RIVERTEST_FAULT", "never:SIGCONT:/nowhere"))
         process = parts.process
 
         def faulty_process(*args: Any) -> Any:
@@ -86,7 +104,7 @@ async def wire_with_faults(
         wired.app.path_parts = replace(
             parts,
             process=faulty_process,
-            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault),  # type: ignore[arg-type]  # as good
+            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault, slow_s),  # type: ignore[arg-type]  # as good
             table=FaultyTable(parts.table, fault),  # type: ignore[arg-type]  # as good
         )
     if topic := os.environ.get("RIVERTEST_SLOW_AGENT"):
@@ -96,7 +114,37 @@ async def wire_with_faults(
                 await asyncio.sleep(0.5)
 
         wired.app.agent(wired.app.topic(topic, value_type=bytes), name="slow")(slow)
+    if folder := os.environ.get("RIVERTEST_ORDERS"):
+        wired.app.task(partial(obey, wired.app.consumer, parts.hot.source, Path(folder)))
     return wired
+
+
+ORDERS: Mapping[str, Callable[..., Any]] = {
+    "stop-flow": lambda consumer: consumer.stop_flow(),
+    "resume-flow": lambda consumer: consumer.resume_flow(),
+    "pause": lambda consumer, tp: consumer.pause_partitions([tp]),
+    "resume": lambda consumer, tp: consumer.resume_partitions([tp]),
+    "seek": lambda consumer, tp, offset: consumer.seek(tp, int(offset)),
+}
+"""What a file in the folder of orders may be called: `<order>[.<partition>[.<offset>]]`, as Faust's consumer has it."""
+
+
+async def obey(consumer: Any, topic: str, folder: Path) -> None:
+    """Do what the files say, for ever."""
+    while True:
+        for file in sorted(folder.iterdir()):  # noqa: ASYNC240  # a small local folder
+            order, *where = file.name.split(".")
+            if where:
+                await _maybe(ORDERS[order](consumer, TP(topic, int(where[0])), *where[1:]))
+            else:
+                await _maybe(ORDERS[order](consumer))
+            file.unlink()
+        await asyncio.sleep(0.02)
+
+
+async def _maybe(result: Any) -> None:
+    if asyncio.iscoroutine(result):
+        await result
 
 
 def main() -> None:

@@ -1,14 +1,8 @@
 """The model server as a process, and both ends of it through kafka-python: a second client checks the first."""
 
-import os
-import re
-import signal
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,79 +12,20 @@ from app.contracts.catalog import CatalogItem, encode_catalog_item
 from app.contracts.recommendations import Recommendations, decode_recommendations
 from app.interests.state import UserState, encode_state
 from app.kafka.topics import Topics, TopicSpec
+from tests.support.process import WAIT_S, ServiceProcess
 
-_REPOSITORY = Path(__file__).parents[2]
 _COMMAND = (sys.executable, "-m", "app.cli.main", "score")
-_WAIT_S = 60.0
-_SESSION_TIMEOUT_MS = 3_000
 
 
-class ModelServerProcess:
-    """One model server and its log."""
+class ModelServerProcess(ServiceProcess):
+    """One `riverrun score` process."""
 
     def __init__(self, bootstrap_servers: str, topics: Topics, models_dir: Path, log: Path, *options: str) -> None:
         prefix = topics.events.name.removesuffix("events")
-        environment = os.environ | {
-            "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
-            "RIVERRUN_KAFKA__SESSION_TIMEOUT_MS": str(_SESSION_TIMEOUT_MS),
-            "RIVERRUN_KAFKA__HEARTBEAT_INTERVAL_MS": str(_SESSION_TIMEOUT_MS // 6),
-            "RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS": str(int(_SESSION_TIMEOUT_MS * 0.4)),
-            "RIVERRUN_SCORING__THREADS": "1",
-        }
-        self._log = log
-        self._log_start = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as sink:
-            self.process = subprocess.Popen(
-                [*_COMMAND, "--topic-prefix", prefix, "--models-dir", str(models_dir), "--metrics-port", "0", *options],
-                stdout=sink, stderr=sink, env=environment, cwd=_REPOSITORY,
-            )  # fmt: skip
-
-    @property
-    def log(self) -> str:
-        """What this process has said so far."""
-        return self._log.read_bytes()[self._log_start :].decode()
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of one of its pages; (0, "") while nobody answers."""
-        port = re.search(r"probes on port (\d+)", self.log)
-        if port is None:
-            return 0, ""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}{path}", timeout=2) as answer:  # our own process
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels; some of these can be given, as `name{label="value"`."""
-        _, page = self.get("/metrics")
-        wanted = name if "{" in name else (f"{name} ", f"{name}{{")
-        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(wanted))
-
-    def wait_ready(self) -> "ModelServerProcess":
-        """Wait until `/readyz` says so."""
-        self.wait(lambda: self.get("/readyz")[0] == 200, "it was not ready")
-        return self
-
-    def wait(self, condition: Callable[[], bool], otherwise: str) -> None:
-        """Wait for a condition while the process lives."""
-        deadline = time.monotonic() + _WAIT_S
-        while not condition():
-            assert self.process.poll() is None, f"the model server ended with {self.process.returncode}:\n{self.log}"
-            assert time.monotonic() < deadline, f"{otherwise} within {_WAIT_S} s:\n{self.log}"
-            time.sleep(0.05)
-
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        self.process.kill()
-        self.process.wait()
+        super().__init__(
+            [*_COMMAND, "--topic-prefix", prefix, "--models-dir", str(models_dir), "--metrics-port", "0", *options],
+            bootstrap_servers, log, {"RIVERRUN_SCORING__THREADS": "1"},
+        )  # fmt: skip
 
 
 @contextmanager
@@ -170,7 +105,7 @@ class PublishedLists:
 def read_all(bootstrap_servers: str, topic: TopicSpec, wanted: int) -> list[bytes]:
     """The values of a topic, once there are that many."""
     consumer = _reader(bootstrap_servers, topic)
-    deadline = time.monotonic() + _WAIT_S
+    deadline = time.monotonic() + WAIT_S
     values: list[bytes] = []
     try:
         while len(values) < wanted:

@@ -51,21 +51,23 @@ def test_the_order_turns_from_round_to_round() -> None:
 
 def test_scale_tells_growth_from_the_fewest_workers() -> None:
     points = [
-        ScalePoint(1, 10_000, 50_000, 100, 0.8),
-        ScalePoint(1, 1_010_000, 45_000, 300, 1.0),
-        ScalePoint(2, 10_000, 60_000, 200, 0.8),
-        ScalePoint(2, 1_010_000, 90_000, 900, 1.0),
+        ScalePoint(1, 10_000, 50_000, 20, 100, 0.8),
+        ScalePoint(1, 1_010_000, 45_000, 22, 300, 1.0),
+        ScalePoint(2, 10_000, 60_000, 21, 200, 0.8),
+        ScalePoint(2, 1_010_000, 90_000, 23, 900, 1.0),
     ]
 
     result = summarise_scale(points, ScalePlan((1, 2), (10_000, 1_010_000), 20, 1_000, 1))
 
     assert result.mb_per_million_users == pytest.approx(200)
     assert result.events_per_s_most_to_fewest_users == pytest.approx(0.9)
+    assert result.cost_most_to_fewest_users == pytest.approx(1.1)
     assert len(result.as_json()["points"]) == 4
 
 
 def test_scale_tells_no_growth_from_one_number_of_users() -> None:
-    result = summarise_scale([ScalePoint(1, 10_000, 50_000, 100, 0.8)], ScalePlan((1,), (10_000,), 20, 1_000, 1))
+    result = summarise_scale([ScalePoint(1, 10_000, 50_000, 20, 100, 0.8)], ScalePlan((1,), (10_000,), 20, 1_000, 1))
 
     assert result.mb_per_million_users is None
     assert result.events_per_s_most_to_fewest_users is None
+    assert result.cost_most_to_fewest_users is None

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 from aiokafka.partitioner import murmur2
 
@@ -59,3 +61,11 @@ def test_the_plain_fold_keeps_the_newest_fifty_in_order() -> None:
         assert [each.ts_ms for each in history] == sorted(each.ts_ms for each in history)
     newest = max(history[-1].ts_ms for history in golden.values())
     assert newest == max(decode_event(log[-1][1]).ts_ms for log in logs if log)  # type: ignore[union-attr]  # all are valid
+
+
+def test_without_an_activity_everybody_comes_once_before_anybody_comes_again() -> None:
+    logs = draw_events(Visitors.of(100, PARTITIONS), 250, np.random.default_rng(1), activity_sigma=None)
+
+    counts = Counter(key for log in logs for key, _ in log)
+    assert len(counts) == 100
+    assert sorted(counts.values()) == [2] * 50 + [3] * 50

@@ -10,7 +10,7 @@ from faust.types import TP
 from app.errors import StateError
 from stream_agents.batch_path.contract import HotTopic
 from stream_agents.batch_path.cursors import Cursors
-from stream_agents.batch_path.upkeep import Upkeep
+from stream_agents.batch_path.upkeep import BEGIN_MAX_AGE_S, Upkeep
 
 SOURCE, CHANGELOG = TP("events", 0), TP("changelog", 0)
 
@@ -50,9 +50,18 @@ class World:
     def head_seen(self, _partition: int, head: int) -> None:
         self.done.append(("head", head))
 
+    async def check_topics(self, max_age_s: float) -> None:
+        self.done.append(("topics", max_age_s))
+
     def upkeep(self) -> Upkeep:
         world = cast("Any", self)
-        parts = type("Parts", (), {"hot": HotTopic("events", "changelog", (), len), "observer": world})
+        parts = type(
+            "Parts", (),
+            {
+                "hot": HotTopic("events", "changelog", (), len), "observer": world,
+                "check_topics": staticmethod(self.check_topics),
+            },
+        )  # fmt: skip
         return Upkeep(cast("Any", parts), world, world, self.cursors, self.log_ends, lambda _: self.position)
 
 
@@ -70,7 +79,7 @@ async def test_rows_that_recovery_passed_over_are_asserted_before_the_first_batc
 
     await world.upkeep().begin(SOURCE)
 
-    assert world.done == [("assert", {b"ada"}), "asserted"]
+    assert world.done == [("topics", BEGIN_MAX_AGE_S), ("assert", {b"ada"}), "asserted"]
 
 
 async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
@@ -80,6 +89,14 @@ async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
     await world.upkeep().look(SOURCE)
 
     assert world.done == [("head", 10), ("heal up to", 7, 4)]
+
+
+async def test_a_source_that_ends_before_the_cursor_is_another_one() -> None:
+    world = World({SOURCE: 10, CHANGELOG: 7})
+    world.cursors.start(0, 11)
+
+    with pytest.raises(StateError, match="offset 10 of partition 0 of events, which ends at 10"):
+        await world.upkeep().look(SOURCE)
 
 
 async def test_a_tail_without_records_is_no_lag() -> None:
