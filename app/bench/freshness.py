@@ -26,7 +26,8 @@ from app.settings import Settings
 
 _READY_TIMEOUT_S: Final = 120.0
 _SETTLE_TIMEOUT_S: Final = 60.0
-_WARM_UP_EVENTS: Final = 300
+_WARM_UP_S: Final = 20.0
+_ECHO_WARM_UP_EVENTS: Final = 300
 _MS_PER_S: Final = 1_000
 
 
@@ -77,7 +78,8 @@ async def _measure(stage: Stage, rates: list[float], seconds: float, say: Callab
     source = _endless(stage)
     await asyncio.to_thread(stage.pipeline.wait_ready, _READY_TIMEOUT_S)
     async with Shopfront(stage.bootstrap_servers, stage.topics.recommendations) as shop:
-        await _through_riverrun(stage, shop, source, 100.0, _WARM_UP_EVENTS)
+        say(f"Warming up for {_WARM_UP_S:.0f} s: the broker's Java compiles itself")
+        await _through_riverrun(stage, shop, source, max(rates), int(max(rates) * _WARM_UP_S))
         for rate in rates:
             events = max(1, int(rate * seconds))
             taken = await _through_riverrun(stage, shop, source, rate, events)
@@ -118,7 +120,7 @@ async def _through_echo(stage: Stage, source: Iterator[Event], rate: float, even
             async with consumer, replay_producer(stage.bootstrap_servers) as producer:
                 consumer.assign([TopicPartition(hops[2].name, number) for number in range(hops[2].partitions)])
                 await consumer.seek_to_beginning()
-                await _echoed(producer, consumer, topics, paced(islice(source, _WARM_UP_EVENTS), 100.0))
+                await _echoed(producer, consumer, topics, paced(islice(source, _ECHO_WARM_UP_EVENTS), 100.0))
                 return await _echoed(producer, consumer, topics, paced(islice(source, events), rate))
     finally:
         await asyncio.to_thread(delete_topics, stage.bootstrap_servers, topics)
@@ -152,11 +154,13 @@ async def _echoed(
 
 
 def _endless(stage: Stage) -> Iterator[Event]:
-    """The newest events again and again, each with an id of its own."""
+    """The newest events again and again, each with an id of its own and later than those before."""
     stop = len(stage.dataset.interactions)
+    events = list(events_of(stage.dataset, stop - HOLDOUT_EVENTS, stop))
+    span_ms = events[-1].ts_ms - events[0].ts_ms + 1
     for lap in count():
-        for event in events_of(stage.dataset, stop - HOLDOUT_EVENTS, stop):
-            yield structs.replace(event, event_id=f"{event.event_id}-{lap}")
+        for event in events:
+            yield structs.replace(event, event_id=f"{event.event_id}-{lap}", ts_ms=event.ts_ms + lap * span_ms)
 
 
 def _ms(sorted_s: Sequence[float], share: float) -> float:
