@@ -1,7 +1,6 @@
 """The model server, put together: the only file that names its concrete parts side by side."""
 
 import asyncio
-import gc
 import logging
 import signal
 import threading
@@ -20,6 +19,7 @@ from aiokafka.errors import KafkaConnectionError
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
 from app.interests.state import Interaction, Kind, StateCause, UserState
+from app.interpreter import tune_interpreter
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.publisher import Publisher, connected_producer, unreachable
 from app.kafka.topics import Topics
@@ -51,7 +51,6 @@ VARIANT: Final = "default"
 GROUP: Final = "riverrun-model-server"
 _GRACE_S: Final = 8.0
 _CLOSE_S: Final = 5.0
-_GC_THRESHOLD: Final = 50_000
 _MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
 _GATHERED_EVENT_BYTES: Final = 65_536
 
@@ -151,7 +150,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
             # Lists from half a catalog would replace good ones, so nothing is scored before.
             await catalog_read.wait()
             await asyncio.get_running_loop().run_in_executor(thread, _warm_up, scorer, model.item_ids)
-            _calm_garbage_collection()
+            tune_interpreter()
             health.catalog_ready = True
             await worker.run(stop)
 
@@ -260,13 +259,6 @@ def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
         for seen in (49, 50):
             state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])
             scorer.score([f"\0{number}" for number in range(users)], [history_of(state)] * users)
-
-
-def _calm_garbage_collection() -> None:
-    """Keep the collector off the half million objects of torch, which cost a batch up to a third of its time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 100)
 
 
 def _clock_ms() -> int:
