@@ -108,7 +108,7 @@ async def _measure(stage: Stage, plan: FreshnessPlan, say: Callable[[str], None]
         if plan.saturation_share:
             saturation = median([await _flood(listed, source) for _ in range(_FLOODS)])
             say(f"saturated at {saturation:,.0f} events/s")
-            rates.append(round(plan.saturation_share * saturation))
+            rates.append(float(round(plan.saturation_share * saturation)))
         ours: dict[float, list[float]] = {rate: [] for rate in rates}
         echo: dict[float, list[float]] = {rate: [] for rate in rates}
         for number in range(plan.rounds):

@@ -1,19 +1,12 @@
 """`riverrun bench ingest`, `bench recovery` and `bench scale`: the stream agents, measured."""
 
-import json
-import logging
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from app.cli.bench_screen import AsJson, Rounds, Seed, finish, screen
 from app.settings import load_settings
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, as last line.")]
-Rounds = Annotated[int, typer.Option(min=1, help="How often each is measured; medians count.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed, the same traffic.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +40,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
     chosen = frozenset(filter(None, peers.split(",")))
     if not chosen <= set(PEERS):
         raise typer.BadParameter(f"{peers!r}: wanted some of {', '.join(PEERS)}", param_hint="--peers")
-    console, say = _screen()
+    console, say = screen()
     plan = IngestPlan(events, users, rounds, seed, activity_sigma=activity_sigma, peers=chosen, processes=processes)
     result = measure_ingest(load_settings(), plan, say)
     table = Table("", "events/s", "CPU us", "broker's", "out/event", "riverrun", "1 process")
@@ -63,7 +56,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
             f"{result.outputs_per_event[name]:.2f}",
             *("" if ratio is None else f"{ratio:.2f}x" for ratio in ratios),
         )
-    _finish(console, table, values, as_json)
+    finish(console, table, values, as_json)
 
 
 def recovery(
@@ -77,7 +70,7 @@ def recovery(
     from app.bench.recovery import measure_recovery  # noqa: PLC0415
     from app.bench.seeding import Past  # noqa: PLC0415
 
-    console, say = _screen()
+    console, say = screen()
     result = measure_recovery(load_settings(), Past(users, interactions, seed), rounds, say)
     table = Table("users", "bytes each", "users/s", "bare reader's", "ratio", "s to ready, changelog", "s, local disk")
     table.add_row(
@@ -89,7 +82,7 @@ def recovery(
         str(result.seconds_from_changelog),
         str(result.seconds_local_disk),
     )
-    _finish(console, table, result.as_json(), as_json)
+    finish(console, table, result.as_json(), as_json)
 
 
 def scale(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
@@ -104,7 +97,7 @@ def scale(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
     """Memory and the cost of an event as users and workers grow."""
     from app.bench.scale import ScalePlan, measure_scale  # noqa: PLC0415
 
-    console, say = _screen()
+    console, say = screen()
     plan = ScalePlan(
         workers=_numbers(workers, "--workers", 1, 4),
         users=_numbers(users, "--users", 100, 9_999_999),
@@ -119,21 +112,7 @@ def scale(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
         cost = f"{point.cpu_us_per_event:.1f}"
         figures = (f"{point.events_per_s:,.0f}", cost, f"{point.outputs_per_event:.2f}", f"{point.rss_mb:.0f}")
         table.add_row(str(point.workers), f"{point.users:,}", *figures)
-    _finish(console, table, result.as_json(), as_json)
-
-
-def _screen() -> tuple[Console, Callable[[str], None]]:
-    """Where people read, and how progress is told."""
-    # Fresh topics: their first requests find no leader, are tried again, and each says so.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    console = Console(stderr=True, highlight=False)
-    return console, lambda line: console.print(f"[dim]·[/dim] {line}")
-
-
-def _finish(console: Console, table: Table, values: dict[str, Any], as_json: bool) -> None:
-    console.print(table)
-    if as_json:
-        typer.echo(json.dumps(values))
+    finish(console, table, result.as_json(), as_json)
 
 
 def _numbers(text: str, option: str, least: int, most: int) -> tuple[int, ...]:

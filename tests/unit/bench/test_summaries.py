@@ -5,8 +5,11 @@ import pytest
 from app.bench.ingest import IngestPlan, summarise
 from app.bench.progress import Pace
 from app.bench.race import Finish
+from app.bench.recovery import Restored, Start
+from app.bench.recovery import summarise as summarise_recovery
 from app.bench.scale import ScalePlan, ScalePoint
 from app.bench.scale import summarise as summarise_scale
+from app.bench.seeding import Past
 from app.bench.turns import turned
 
 PLAN = IngestPlan(events=1_000, users=100, rounds=3, seed=1)
@@ -85,3 +88,24 @@ def test_scale_tells_no_growth_from_one_number_of_users() -> None:
     assert result.mb_per_million_users is None
     assert result.events_per_s_most_to_fewest_users is None
     assert result.cost_most_to_fewest_users is None
+
+
+def test_scale_takes_the_middle_of_the_rounds_of_each_point() -> None:
+    rounds = [ScalePoint(1, users, 50_000, cost, 100, 1.0) for cost in (20, 90, 21) for users in (10_000, 20_000)]
+
+    result = summarise_scale(rounds, ScalePlan((1,), (10_000, 20_000), 20, 1_000, 1, rounds=3))
+
+    assert [(point.users, point.cpu_us_per_event) for point in result.points] == [(10_000, 21), (20_000, 21)]
+    assert result.cost_most_to_fewest_users == 1.0
+
+
+def test_recovery_takes_the_middle_of_the_rounds_and_holds_it_against_the_bare_reader() -> None:
+    rounds = [
+        Restored(Start(9.0, 1_000, speed), Start(2.0, 0, 0.0), floor)
+        for speed, floor in ((100_000, 250_000), (1_000, 200_000), (120_000, 190_000))
+    ]
+
+    result = summarise_recovery(rounds, Past(1_000, 20, 1), row_bytes=885)
+
+    assert (result.users_per_s, result.floor_users_per_s, result.ratio_floor) == (100_000, 200_000, 0.5)
+    assert (result.seconds_from_changelog, result.seconds_local_disk, result.rounds) == (9.0, 2.0, 3)
