@@ -62,7 +62,8 @@ def _throughput(axes: Any, recorded: Recorded) -> None:
 
 def _freshness(axes: Any, recorded: Recorded) -> None:
     """A line from p50 to p99 per rate, riverrun's beside the echo's."""
-    rates = recorded.benches["freshness"].full["rates"]
+    full = recorded.benches["freshness"].full
+    rates = full["rates"]
     for shift, prefix, colour, title in ((-0.12, "", _OURS, "riverrun"), (0.12, "floor_", _OTHERS, "bare echo")):
         for place, rate in enumerate(rates):
             at, values = place + shift, [rate[f"{prefix}{share}_ms"] for share, _ in _MARKS]
@@ -72,10 +73,13 @@ def _freshness(axes: Any, recorded: Recorded) -> None:
                 axes.plot([at], [value], mark, color=colour, markersize=5, label=label)
             axes.annotate(f"{values[0]:.0f}", (at, values[0]), (0, -11), textcoords="offset points", ha="center")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=1)
+    axes.set_ylim(1, 10 * max(rate["p99_ms"] for rate in rates))  # room for the legend
     axes.set_yticks([1, 10, 100, 1_000], ["1", "10", "100", "1,000"])
     axes.minorticks_off()
-    axes.set_xticks(range(len(rates)), [f"{rate['events_per_s']:,.0f}" for rate in rates])
+    labels = [f"{rate['events_per_s']:,.0f}" for rate in rates]
+    if full["saturation_events_per_s"]:
+        labels[-1] += f"\n{full['saturation_share']:.0%} of saturation"
+    axes.set_xticks(range(len(rates)), labels)
     axes.set_title("Event to list, ms, by events a second", fontsize=10)
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)

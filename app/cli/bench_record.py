@@ -1,5 +1,6 @@
 """`riverrun bench record`, `check`, `tables` and `plot`: figures kept, compared and shown."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from app.cli.bench_screen import screen
+from app.cli.bench_screen import AsJson, finish, screen
 from app.settings import load_settings
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def record(only: Only = "", file: File = None) -> None:
     say(f"Written: {path}. Now `riverrun bench tables` and `riverrun bench plot`.")
 
 
-def check(only: Only = "", file: File = None) -> None:
+def check(only: Only = "", file: File = None, as_json: AsJson = False) -> None:
     """Compare today's ratios with the recorded ones; fail when one is more than 15 % worse."""
     from app.bench.check import check as compare_all  # noqa: PLC0415
     from app.bench.check import judge  # noqa: PLC0415
@@ -46,7 +47,7 @@ def check(only: Only = "", file: File = None) -> None:
 
     console, say = screen()
     verdicts = compare_all(_chosen(only), read_recorded(file or recorded_path()), run_bench, say)
-    console.print(_table(verdicts))
+    finish(console, _table(verdicts), {"ratios": [asdict(each) for each in verdicts]}, as_json)
     judge(verdicts)
 
 

@@ -41,6 +41,12 @@ def test_ingest_races_everybody_who_can_run_here(kafka: ResolvedKafka) -> None:
     assert speed("riverrun")
     assert speed("riverrun_one_process")
     assert speed("faust_per_event")
+    for costs in ("cpu_us_per_event", "broker_cpu_us_per_event"):
+        told = values[costs]
+        assert isinstance(told, dict)
+        if costs == "cpu_us_per_event" or kafka.kind == "local":  # another broker may be out of sight
+            assert {"riverrun", "riverrun_one_process", "faust_per_event"} <= told.keys()
+            assert all(cost > 0 for cost in told.values())
     assert (speed("kafka_streams") is not None) == (find_javac(os.environ) is not None)
     assert (speed("quix") is not None) == (importlib.util.find_spec("quixstreams") is not None)
 

@@ -1,5 +1,8 @@
 import copy
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +148,20 @@ def test_a_check_of_nothing_fails_and_runs_nothing() -> None:
         judge(verdicts)
     with pytest.raises(RatioFell, match="Nothing was compared"):
         judge([])
+
+
+@pytest.mark.parametrize("option", ["--only=ingest", "--json"])
+def test_the_command_fails_where_nothing_was_recorded(tmp_path: Path, option: str) -> None:
+    command = [sys.executable, "-m", "app.cli.main", "bench", "check", "--file", str(tmp_path / "none.json"), option]
+
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == RatioFell.exit_code, ran.stderr
+    assert "ingest.ratio_quix" in ran.stderr
+    assert "Nothing was compared" in ran.stderr
+
+
+def test_the_command_knows_which_benches_there_are() -> None:
+    command = [sys.executable, "-m", "app.cli.main", "bench", "check", "--only", "speed"]
+
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
