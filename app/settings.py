@@ -73,6 +73,7 @@ class ScoringSettings(_Section):
     surfaces_file: Path | None = Field(None, description="the lists to make; empty: app/surfaces/surfaces.yml")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     max_batch_users: int = Field(512, ge=1, description="most users scored in one batch")
+    remembered_users: int = Field(50_000, ge=1, description="users whose encoding can be continued, 1.8 KB each")
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
     threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from app.errors import StateError
-from app.interests.state import UserState, check_state, decode_state
+from app.interests.state import UserState, decode_state
+from app.surfaces.touches import History, history_of
 
 _URGENT: Final = frozenset({"purchase"})
 # Of a batch that does not hold everybody, this share goes to who waits the longest, urgent or not: a flood of
@@ -46,10 +47,11 @@ class RequestRecord(Protocol):
 
 
 class Request(Struct, frozen=True, gc=False):
-    """One user to be scored; `state` is None for one to be forgotten."""
+    """One user to be scored; `state`, and `history` as it tells, are None for one to be forgotten."""
 
     user_id: str
     state: UserState | None
+    history: History | None
     partition: int
     offset: int
     timestamp_ms: int
@@ -69,12 +71,13 @@ def read_request(record: RequestRecord) -> Request | UnreadableRequest:
         if not record.key:
             return UnreadableRequest(record, "a score request needs the user id as its key")
         user_id = record.key.decode()
-        state = None if record.value is None else decode_state(record.value)
-        if state is not None:
-            check_state(state)
+        if record.value is None:
+            return Request(user_id, None, None, record.partition, record.offset, record.timestamp)
+        state = decode_state(record.value)
+        history = history_of(state)
     except (StateError, UnicodeDecodeError) as error:
         return UnreadableRequest(record, str(error))
-    return Request(user_id, state, record.partition, record.offset, record.timestamp)
+    return Request(user_id, state, history, record.partition, record.offset, record.timestamp)
 
 
 class Backlog:

@@ -26,6 +26,7 @@ from app.kafka.topics import Topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
 from app.surfaces.surface import load_surfaces
+from app.surfaces.touches import history_of
 from model_server import metrics as table
 from model_server.health import Health, watch
 from model_server.items.follower import follow_catalog
@@ -34,6 +35,8 @@ from model_server.items.shelf import Shelf
 from model_server.items.view import TrainedItems
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import follow_events
 from model_server.popularity.live import LivePopularity
@@ -112,7 +115,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     popularity = LivePopularity(model.popularity, half_life_days, limits)
     scorer = Scorer(
         model.network,
-        fastest_encoder(model.network, installation.device),
+        _encoder(installation),
         index,
         load_surfaces(settings.scoring.surfaces_file),
         lambda: popularity.ranking,
@@ -193,6 +196,12 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
     return metrics, health, server
 
 
+def _encoder(installation: Installation) -> ContinuedEncoder:
+    network, device = installation.version.model.network, installation.device
+    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.hidden, device)
+    return ContinuedEncoder(fastest_encoder(network, device), memory, device)
+
+
 def _topology(installation: Installation) -> Topology:
     topics = installation.topics
     edition = Edition(topics.recommendations.name, installation.version.name, VARIANT)
@@ -243,9 +252,11 @@ async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", othe
 def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
     """Let torch allocate and choose its kernels before the first shopper waits for it."""
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
-    state = UserState.of(0, StateCause("", "", 0, 0), history)
     for users in (1, 1, 8, 64):
-        scorer.score([state] * users)
+        # Strangers, then the same users again with one interaction more.
+        for seen in (49, 50):
+            state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])
+            scorer.score([f"\0{number}" for number in range(users)], [history_of(state)] * users)
 
 
 def _calm_garbage_collection() -> None:

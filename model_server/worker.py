@@ -28,11 +28,11 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from app.interests.state import UserState
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.outgoing import Outgoing
 from app.kafka.publisher import Publisher
 from app.observability import Metrics
+from app.surfaces.touches import History
 from model_server import metrics as table
 from model_server.health import Health
 from model_server.lists import Edition, dead_letter_message, list_messages
@@ -66,7 +66,7 @@ class Means:
     Args:
         consumer: of `score-requests`, in the group, started, not subscribed yet.
         publisher: where lists go.
-        score: states -> lists; called in `thread`.
+        score: user ids and their histories -> lists; called in `thread`.
         thread: one thread.
         max_batch_users: most users scored at once.
         fetch_wait: of `consumer`, told of every poll.
@@ -77,7 +77,7 @@ class Means:
 
     consumer: AIOKafkaConsumer
     publisher: Publisher
-    score: Callable[[Sequence[UserState]], Scored]
+    score: Callable[[Sequence[str], Sequence[History]], Scored]
     thread: Executor
     max_batch_users: int
     fetch_wait: FetchWait
@@ -207,7 +207,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     def _make(self, requests: list[Request]) -> _Batch:
         """Step 3, in the scoring thread: from states to encoded lists."""
-        scored = self._means.score([request.state for request in requests if request.state is not None])
+        known = [(request.user_id, request.history) for request in requests if request.history is not None]
+        scored = self._means.score([user_id for user_id, _ in known], [history for _, history in known])
         messages = list_messages(requests, scored.lists, self._topology.edition, self._means.clock_ms())
         return _Batch(requests, messages, scored)
 

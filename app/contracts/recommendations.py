@@ -12,7 +12,7 @@ from msgspec import Struct
 SCHEMA_VERSION: Final = 1
 
 
-class RecommendedItem(Struct, frozen=True):
+class RecommendedItem(Struct, frozen=True, gc=False):
     """One place of a list. `source` is where the candidate came from, `reason` is for the shopper."""
 
     item_id: str

@@ -174,21 +174,6 @@ def decode_state(value: bytes) -> UserState:
         raise StateError(f"A user's state cannot be read: {error}.") from error
 
 
-def check_state(state: UserState) -> None:
-    """Look into what `decode_state` leaves encoded: for readers of a topic that others may write to.
-
-    Raises:
-        StateError: the columns or the rarely read parts are damaged.
-    """
-    try:
-        state.interactions()
-        state.older_items()
-        decode_queries(state.queries)
-        decode_aliases(state.aliases)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise StateError(f"A user's state cannot be read: {error}.") from error
-
-
 def known_items(state: UserState) -> set[str]:
     """Every item this user has had to do with, as far as the state remembers."""
     return {*state.item_ids(), *state.older_items()}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from app.contracts.recommendations import RecommendedItem
 from app.surfaces.surface import Source, Surface
@@ -17,7 +18,8 @@ def compose(surface: Surface, candidates: Candidates) -> tuple[RecommendedItem, 
     """
     chosen: dict[str, RecommendedItem] = {}
     reserved = sum(spec.slots or 0 for spec in surface.sources)
-    filling = _chained([spec.source for spec in surface.sources if spec.slots is None], candidates)
+    # A source is asked when its turn comes: most lists are full before the last.
+    filling = chain.from_iterable(candidates(spec.source) for spec in surface.sources if spec.slots is None)
     _take(filling, chosen, surface.size - reserved)
     for spec in surface.sources:
         if spec.slots is not None:
@@ -32,15 +34,11 @@ def recommendation_id(user_id: str, state_version: int, model_version: str, vari
     return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
 
 
-def _chained(sources: list[Source], candidates: Candidates) -> Iterator[RecommendedItem]:
-    for source in sources:
-        yield from candidates(source)
-
-
 def _take(candidates: Iterator[RecommendedItem], chosen: dict[str, RecommendedItem], until: int) -> None:
     # Asked before each step: a candidate taken from the iterator and left would be lost to the next call.
-    while len(chosen) < until:
-        candidate = next(candidates, None)
-        if candidate is None:
-            return
+    if len(chosen) >= until:
+        return
+    for candidate in candidates:
         chosen.setdefault(candidate.item_id, candidate)
+        if len(chosen) >= until:
+            return

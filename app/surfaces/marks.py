@@ -1,38 +1,25 @@
-"""What a user's state says about single items: what may not be shown again, and what may serve as a reason.
+"""What users' touches say about single items: what may not be shown again, and what may serve as a reason.
 
-Two readings of one walk through the interactions, oldest first. Knows no surface by name and no vectors.
+For a whole batch of users at once. Knows no surface by name and no vectors.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 
-from msgspec import Struct
+import numpy as np
+from numpy.typing import NDArray
 
-from app.interests.state import Interaction, Kind, UserState
+from app.interests.state import Kind
 from app.surfaces.surface import Hide
+from app.surfaces.touches import Touches
 
 _LIKED_FROM: Final = 0.7  # of the rating scale
 _DISLIKED_BELOW: Final = 0.5
 
-# Bits of a mark; bit k is `Kind(k)` as in `OlderItem.kinds`.
-_IN_CART: Final = 1 << Kind.ADD_TO_CART
-_BOUGHT: Final = 1 << Kind.PURCHASE
-_DISLIKED: Final = 1 << Kind.DISLIKE
-_LIKED: Final = 1 << Kind.LIKE
-_ANYTHING: Final = -1
-_BITS: Final = {Hide.SEEN: _ANYTHING, Hide.BOUGHT: _BOUGHT, Hide.IN_CART: _IN_CART}
-
-
-# What is left of an item's marks when this happens to it.
-_KEEPS: Final = dict.fromkeys(Kind, _ANYTHING) | {
-    Kind.REMOVE_FROM_CART: ~_IN_CART,
-    Kind.PURCHASE: ~_IN_CART,
-    Kind.LIKE: ~_DISLIKED,
-    Kind.DISLIKE: ~_LIKED,
-}
-# Looking up a member of an enum costs more than everything else that is done with it.
-_RATE, _LIKE, _DISLIKE = Kind.RATE, Kind.LIKE, Kind.DISLIKE
+Numbers = NDArray[np.int64]
 
 
 class Attachment(IntEnum):
@@ -46,15 +33,7 @@ class Attachment(IntEnum):
     BOUGHT = 6
 
 
-class Anchor(Struct, frozen=True, gc=False):
-    """An item that a reason may point to."""
-
-    item_id: str
-    attachment: Attachment
-
-
 _ATTACHMENTS: Final = {
-    Kind.VIEW: Attachment.VIEWED,
     Kind.CLICK: Attachment.CLICKED,
     Kind.REMOVE_FROM_CART: Attachment.CLICKED,
     Kind.RATE: Attachment.RATED,
@@ -64,58 +43,152 @@ _ATTACHMENTS: Final = {
 }
 
 
-def hiding_bits(hide: Collection[Hide]) -> int:
-    """The marks that hide an item from a list; a dislike always does."""
-    bits = _DISLIKED
-    for each in hide:
-        bits |= _BITS[each]
-    return bits
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """(P,) users and as many items: P pairs, by ascending user."""
+
+    users: Numbers
+    items: Numbers
+
+    def of(self, wanted: Numbers) -> "Pairs":
+        """Those of some users, (W,) ascending, who are numbered anew from 0."""
+        place = np.searchsorted(wanted, self.users)
+        found = np.append(wanted, -1)[place] == self.users
+        return Pairs(place[found], self.items[found])
 
 
-def item_marks(state: UserState, rating_scale: float) -> dict[str, int]:
-    """What the user did to each item, as bits.
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """Items that a reason may point to, the newest first: (B, A) each, `items` 0 where nothing is `real`."""
 
-    A rating under half of the scale is a dislike; a cart that was emptied is no cart; the newest of like and
-    dislike holds.
-    """
-    marks = {item_id: older.kinds for item_id, older in state.older_items().items()}
-    for interaction in state.interactions():
-        kind = _read(interaction, rating_scale)
-        before = marks.get(interaction.item_id, 0)
-        # Asked of every interaction of every user, so the rule is a table: what this kind takes back, what it adds.
-        marks[interaction.item_id] = before & _KEEPS[kind] | 1 << kind
-    return marks
+    items: Numbers
+    attachments: Numbers
+    real: NDArray[np.bool_]
 
 
-def anchors(state: UserState, marks: dict[str, int], rating_scale: float, most: int) -> list[Anchor]:
-    """The newest items that the user did not turn down, the newest first, each with the strongest attachment.
+class Marks:
+    """What B users did to each item, and what is left of it.
+
+    A rating under half of the scale is a dislike; a cart that was emptied is no cart; the newest of like and dislike
+    holds.
 
     Args:
-        state: the user's.
-        marks: from `item_marks`.
+        touches: what they did.
         rating_scale: the most stars.
-        most: how many items.
     """
-    found: dict[str, Attachment] = {}
-    for interaction in reversed(state.interactions()):
-        item_id = interaction.item_id
-        known = found.get(item_id)
-        if known is None and (len(found) == most or marks[item_id] & _DISLIKED):
-            continue
-        attachment = _ATTACHMENTS.get(_read(interaction, rating_scale), Attachment.VIEWED)
-        if attachment is Attachment.IN_CART and not marks[item_id] & _IN_CART:
-            attachment = Attachment.CLICKED
-        if known is None or attachment > known:
-            found[item_id] = attachment
-    return [Anchor(item_id, attachment) for item_id, attachment in found.items()]
+
+    def __init__(self, touches: Touches, rating_scale: float) -> None:
+        highest = max(touches.items.max(initial=0), touches.older_items.max(initial=0))
+        # One number for a user's item: pairs are then sorted, found and told apart as fast as numbers are.
+        self._shift = int(highest).bit_length()
+        self._count = touches.count
+        self._pairs = touches.users << self._shift | touches.items
+        self._kinds = _as_read(touches, rating_scale)
+        self._older_pairs = touches.older_users << self._shift | touches.older_items
+        self._older_kinds = touches.older_kinds
+
+    def hidden(self, hide: Collection[Hide]) -> Pairs:
+        """Whom which items must not be shown; what was disliked never is."""
+        if Hide.SEEN in hide:
+            parts = [self._pairs, self._older_pairs]
+        else:
+            parts = [self._disliked]
+            if Hide.BOUGHT in hide:
+                parts += [self._pairs[self._kinds == Kind.PURCHASE], self._older(Kind.PURCHASE)]
+            if Hide.IN_CART in hide:
+                parts.append(self._in_cart)
+        pairs = np.sort(np.concatenate(parts))  # one may come twice, and nobody minds
+        return Pairs(pairs >> self._shift, pairs & (1 << self._shift) - 1)
+
+    def anchors(self, most: int) -> Anchors:
+        """The `most` newest items of each user that were not turned down, each with the strongest attachment."""
+        kept = ~_among(self._pairs, self._disliked)
+        pairs = self._pairs[kept]
+        groups = _groups(pairs)
+        strongest = np.maximum.reduceat(self._attachments[kept][groups.order], groups.starts) if len(pairs) else pairs
+        newest = groups.order[groups.ends]
+        by_time = np.argsort(newest)  # ascending by user, then from the oldest to the newest
+        found, strongest = pairs[newest][by_time], strongest[by_time]
+        users = found >> self._shift
+        counts = np.bincount(users, minlength=self._count)
+        place = np.cumsum(counts)[users] - 1 - np.arange(len(users))
+        among = place < most
+        users, place = users[among], place[among]
+        shape = (self._count, max(1, min(most, int(counts.max(initial=0)))))
+        anchors = Anchors(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
+        anchors.items[users, place] = (found & (1 << self._shift) - 1)[among]
+        anchors.attachments[users, place] = strongest[among]
+        anchors.real[users, place] = True
+        return anchors
+
+    @cached_property
+    def _disliked(self) -> Numbers:
+        return self._standing(Kind.DISLIKE, (Kind.LIKE,))
+
+    @cached_property
+    def _in_cart(self) -> Numbers:
+        return self._standing(Kind.ADD_TO_CART, (Kind.REMOVE_FROM_CART, Kind.PURCHASE))
+
+    @cached_property
+    def _attachments(self) -> Numbers:
+        by_kind = np.array([_ATTACHMENTS.get(kind, Attachment.VIEWED) for kind in (Kind.VIEW, *Kind)], np.int64)
+        attachments = by_kind[self._kinds]
+        carted = attachments == Attachment.IN_CART
+        if carted.any():
+            attachments[carted & ~_among(self._pairs, self._in_cart)] = Attachment.CLICKED
+        return attachments
+
+    def _standing(self, does: Kind, undo: tuple[Kind, ...]) -> Numbers:
+        """The pairs, ascending, of which the newest of these kinds is the one that does and not one that undoes."""
+        doing = self._kinds == does
+        relevant = doing.copy()
+        for kind in undo:
+            relevant |= self._kinds == kind
+        older = self._older(does)
+        if not len(older) and not doing.any():
+            return older
+        pairs = np.concatenate((older, self._pairs[relevant]))
+        stands = np.concatenate((np.ones(len(older), np.bool_), doing[relevant]))
+        groups = _groups(pairs)
+        newest = groups.order[groups.ends]
+        standing: Numbers = pairs[newest[stands[newest]]]
+        return standing
+
+    def _older(self, kind: Kind) -> Numbers:
+        with_kind: Numbers = self._older_pairs[self._older_kinds & 1 << kind != 0]
+        return with_kind
 
 
-def _read(interaction: Interaction, rating_scale: float) -> Kind:
-    """The interaction's kind, a clear rating read as what it says."""
-    kind = interaction.kind
-    if kind is not _RATE:
-        return kind
-    strength = interaction.strength
-    if strength < _DISLIKED_BELOW * rating_scale:
-        return _DISLIKE
-    return _LIKE if strength >= _LIKED_FROM * rating_scale else _RATE
+@dataclass(frozen=True, slots=True, eq=False)
+class _Groups:
+    """Equal values side by side: the order that puts them so, in itself stable, and each group's first and last."""
+
+    order: Numbers
+    starts: Numbers
+    ends: Numbers
+
+
+def _groups(values: Numbers) -> _Groups:
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    changes = np.flatnonzero(ordered[1:] != ordered[:-1])
+    if not len(values):
+        return _Groups(order, changes, changes)
+    return _Groups(order, np.append(0, changes + 1), np.append(changes, len(values) - 1))
+
+
+def _among(values: Numbers, ascending: Numbers) -> NDArray[np.bool_]:
+    """Which of the values are among the others."""
+    if not len(ascending):
+        return np.zeros(len(values), np.bool_)
+    found: NDArray[np.bool_] = ascending[np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)] == values
+    return found
+
+
+def _as_read(touches: Touches, rating_scale: float) -> Numbers:
+    """The kinds, a clear rating read as what it says."""
+    rated = touches.kinds == Kind.RATE
+    kinds = touches.kinds.copy()
+    kinds[rated & (touches.strengths < _DISLIKED_BELOW * rating_scale)] = Kind.DISLIKE
+    kinds[rated & (touches.strengths >= _LIKED_FROM * rating_scale)] = Kind.LIKE
+    return kinds

@@ -1,5 +1,6 @@
 """The words beside an item: why a shopper sees it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from app.surfaces.marks import Attachment
@@ -10,7 +11,7 @@ NEW: Final = "New"
 FROM_CATALOG: Final = "More to discover"
 _MAX_TITLE: Final = 80
 
-_TEMPLATES: Final = {
+_TEMPLATES: Final[Mapping[int, str]] = {
     Attachment.VIEWED: "Because you viewed {}",
     Attachment.CLICKED: "Because you looked at {}",
     Attachment.RATED: "Because you rated {}",
@@ -20,8 +21,8 @@ _TEMPLATES: Final = {
 }
 
 
-def because(attachment: Attachment, title: str) -> str:
-    """For example "Because you liked Fargo (1996)"."""
+def because(attachment: int, title: str) -> str:
+    """The number of an `Attachment` and a title; for example "Because you liked Fargo (1996)"."""
     return _TEMPLATES[attachment].format(_short(title))
 
 

@@ -1,12 +1,15 @@
 """Users per second from score requests to encoded lists, beside the bare model in the same process.
 
-Three ways through the same users, in turn, round by round, so that a noisy neighbour disturbs all of them alike:
+Four ways through the same users, in turn, round by round, so that a noisy neighbour disturbs all of them alike:
 
-    worker   decode the requests, score, compose, encode the messages: what `riverrun score` does between two polls
-    bare     the encoder and the search that the worker uses, fed with finished tensors; no filters, no words
+    first    decode the requests, score, compose, encode the messages: what `riverrun score` does between two polls,
+             for users it sees for the first time
+    again    the same for users it has seen before, one interaction ago: their encodings are continued
+    bare     the full encoder and the search that the worker uses, fed with finished tensors; no filters, no words
     plain    the network as it was trained, in float32, one matrix product and torch.topk over the whole catalogue
 
-`bare` and `plain` are spared what the worker must do to get its tensors: reading requests, sorting, padding.
+`bare` and `plain` are spared what the worker must do to get its tensors: reading requests, sorting, padding. They
+encode every user in full, so `again` can be faster than they are.
 """
 
 import gc
@@ -18,12 +21,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from msgspec import Struct, to_builtins
 
-from app.interests.state import UserState
 from app.settings import Settings
-from model_server.bench.shop import CPU, BenchRecord, BenchShop, open_shop, visitors
+from app.surfaces.marks import Pairs
+from app.surfaces.touches import History, touches_of
+from model_server.bench.shop import CPU, BenchRecord, BenchShop, BenchVisit, open_shop, visitors
 from model_server.lists import Edition, list_messages
 from model_server.model.sequences import SequenceBatch, sequence_batch
 from model_server.requests import Request, read_request
@@ -37,6 +42,7 @@ _RECALL_USERS: Final = 256
 _RECALL_BLOCK: Final = 32
 _PLAIN_SCORES: Final = 1 << 25  # users x items of one matrix: 128 MiB
 _LEAST_ROUNDS: Final = 3
+_HIDDEN: Final = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))  # nothing
 _EDITION: Final = Edition("recommendations", "bench", "default")
 
 
@@ -55,16 +61,23 @@ class ScoringRequest:
 class ScoringPoint(Struct, frozen=True):
     """One batch size on one catalogue; users/s are medians, ratios those of the medians.
 
-    `recall`: what share of the plain network's first
-    20 the search finds too, before anything is hidden.
+    Attributes:
+        items, batch: the point.
+        users_per_s: of users seen before, as most of a shop's traffic is.
+        first_users_per_s: of users seen for the first time.
+        bare_users_per_s, plain_users_per_s: the floors.
+        ratio_bare, first_ratio_bare, ratio_plain: users_per_s and first_users_per_s to those.
+        recall: what share of the plain network's first 20 the search finds too, before anything is hidden.
     """
 
     items: int
     batch: int
     users_per_s: float
+    first_users_per_s: float
     bare_users_per_s: float
     plain_users_per_s: float
     ratio_bare: float
+    first_ratio_bare: float
     ratio_plain: float
     recall: float
 
@@ -74,6 +87,7 @@ class ScoringBench(Struct, frozen=True):
 
     users_per_s: float
     ratio_bare: float
+    first_ratio_bare: float
     ratio_plain: float
     points: tuple[ScoringPoint, ...]
     model_version: str
@@ -100,20 +114,21 @@ def measure_scoring(request: ScoringRequest, settings: Settings, say: Callable[[
         started_s = time.perf_counter()
         shop = open_shop(version.model, items, request.seed)
         half = shop.encoder.half
-        records = visitors(shop, _USERS, request.seed)
-        recall = _recall(shop, records)
+        visits = visitors(shop, _USERS, request.seed)
+        recall = _recall(shop, visits)
         say(f"{items:,} items made and indexed in {time.perf_counter() - started_s:.0f} s; recall@20 {recall:.4f}")
         gc.collect()
         gc.freeze()
         for batch in sorted(request.batches):
-            points.append(_measure(shop, records, batch, request.seconds, recall))
+            points.append(_measure(shop, visits, batch, request.seconds, recall))
             say(f"batch {batch}: {points[-1].users_per_s:,.0f} users/s, {points[-1].ratio_bare} of the bare model")
-        del shop, records
+        del shop, visits
         gc.unfreeze()
     head = max((each for each in points if each.items == points[0].items), key=lambda each: each.batch)
     return ScoringBench(
         users_per_s=head.users_per_s,
         ratio_bare=head.ratio_bare,
+        first_ratio_bare=head.first_ratio_bare,
         ratio_plain=head.ratio_plain,
         points=tuple(points),
         model_version=version.name,
@@ -124,83 +139,90 @@ def measure_scoring(request: ScoringRequest, settings: Settings, say: Callable[[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Batch:
-    """The same users as records and as finished tensors, in chunks of like length."""
+    """The same users as visits and as finished tensors, in chunks of like length."""
 
-    records: Sequence[BenchRecord]
+    visits: Sequence[BenchVisit]
     chunks: list[SequenceBatch]
 
 
 @torch.inference_mode()
-def _measure(
-    shop: BenchShop, records: Sequence[BenchRecord], batch: int, seconds: float, recall: float
-) -> ScoringPoint:
-    batches = [_batch(shop, records[start : start + batch]) for start in range(0, len(records) - batch + 1, batch)]
-    ways = {"worker": _worker, "bare": _bare, "plain": _plain}
+def _measure(shop: BenchShop, visits: Sequence[BenchVisit], batch: int, seconds: float, recall: float) -> ScoringPoint:
+    batches = [_batch(shop, visits[start : start + batch]) for start in range(0, len(visits) - batch + 1, batch)]
+    ways = {"first": _now, "again": _now, "bare": _bare, "plain": _plain}
     taken_s: dict[str, list[float]] = {name: [] for name in ways}
     ends_s = time.perf_counter() + seconds
     for number, one in enumerate(cycle(batches)):
         if number >= _WARM_UP + _LEAST_ROUNDS and time.perf_counter() >= ends_s:
             break
         for name, way in ways.items():
+            shop.memory.clear()
+            if name == "again":
+                _worker(shop, [visit.before for visit in one.visits])
             started_s = time.perf_counter()
             way(shop, one)
             if number >= _WARM_UP:
                 taken_s[name].append(time.perf_counter() - started_s)
-    worker_s, bare_s, plain_s = (statistics.median(taken_s[name]) for name in ways)
+    first_s, again_s, bare_s, plain_s = (statistics.median(taken_s[name]) for name in ways)
     return ScoringPoint(
         items=len(shop.ids),
         batch=batch,
-        users_per_s=round(batch / worker_s, 1),
+        users_per_s=round(batch / again_s, 1),
+        first_users_per_s=round(batch / first_s, 1),
         bare_users_per_s=round(batch / bare_s, 1),
         plain_users_per_s=round(batch / plain_s, 1),
-        ratio_bare=round(bare_s / worker_s, 3),
-        ratio_plain=round(plain_s / worker_s, 3),
+        ratio_bare=round(bare_s / again_s, 3),
+        first_ratio_bare=round(bare_s / first_s, 3),
+        ratio_plain=round(plain_s / again_s, 3),
         recall=round(recall, 4),
     )
 
 
-def _batch(shop: BenchShop, records: Sequence[BenchRecord]) -> _Batch:
+def _batch(shop: BenchShop, visits: Sequence[BenchVisit]) -> _Batch:
     config = shop.network.config
-    histories = sorted((state.interactions() for state in _states(_requests(records))), key=len)
-    chunks = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
-    made = [sequence_batch(chunk, shop.position, config.kinds_seen, config.max_length) for chunk in chunks]
-    return _Batch(records, made)
+    histories = sorted(_histories(_requests([visit.now for visit in visits])), key=lambda history: len(history.kinds))
+    parts = [histories[start : start + _CHUNK] for start in range(0, len(histories), _CHUNK)]
+    chunks = [touches_of(part, shop.position) for part in parts]
+    return _Batch(visits, [sequence_batch(chunk, config.kinds_seen, config.max_length) for chunk in chunks])
 
 
-def _worker(shop: BenchShop, batch: _Batch) -> None:
-    requests = _requests(batch.records)
-    lists = shop.scorer.score(_states(requests)).lists
+def _now(shop: BenchShop, batch: _Batch) -> None:
+    _worker(shop, [visit.now for visit in batch.visits])
+
+
+def _worker(shop: BenchShop, records: Sequence[BenchRecord]) -> None:
+    requests = _requests(records)
+    lists = shop.scorer.score([request.user_id for request in requests], _histories(requests)).lists
     list_messages(requests, lists, _EDITION, now_ms=0)
 
 
 def _bare(shop: BenchShop, batch: _Batch) -> None:
     with shop.index.reading() as view:
         for chunk in batch.chunks:
-            queries = shop.encoder.encode(chunk, view.vectors) / shop.network.temperature()
-            view.by_vector.best(queries, [()] * len(queries), _SIZE)
+            queries = shop.encoder.encode(chunk, view.vectors).users / shop.network.temperature()
+            view.by_vector.best(queries, _HIDDEN, _SIZE)
 
 
 def _plain(shop: BenchShop, batch: _Batch) -> None:
     with shop.index.reading() as view:
         at_once = max(1, _PLAIN_SCORES // len(view.vectors))
         for chunk in batch.chunks:
-            users = shop.network.encode_users(chunk, view.vectors)
+            users = shop.network.encode_users(chunk, view.vectors).users
             for start in range(0, len(users), at_once):
                 shop.network.scores(users[start : start + at_once], view.vectors).topk(_SIZE)
 
 
 @torch.inference_mode()
-def _recall(shop: BenchShop, records: Sequence[BenchRecord]) -> float:
+def _recall(shop: BenchShop, visits: Sequence[BenchVisit]) -> float:
     """What share of everybody's true first items the search finds, given the same users."""
     shares = []
     with shop.index.reading() as view:
-        for start in range(0, min(_RECALL_USERS, len(records)), _RECALL_BLOCK):
-            for chunk in _batch(shop, records[start : start + _RECALL_BLOCK]).chunks:
-                users = shop.network.encode_users(chunk, view.vectors)
+        for start in range(0, min(_RECALL_USERS, len(visits)), _RECALL_BLOCK):
+            for chunk in _batch(shop, visits[start : start + _RECALL_BLOCK]).chunks:
+                users = shop.network.encode_users(chunk, view.vectors).users
                 wanted = shop.network.scores(users, view.vectors).masked_fill_(view.hidden, float("-inf")).topk(_SIZE)
-                found = view.by_vector.best(users, [()] * len(users), _SIZE)
-                for true, own in zip(wanted.indices.tolist(), found, strict=True):
-                    shares.append(len(set(true) & set(own.slots)) / _SIZE)
+                found = view.by_vector.best(users, _HIDDEN, _SIZE)
+                for true, own in zip(wanted.indices.tolist(), found.slots.tolist(), strict=True):
+                    shares.append(len(set(true) & set(own)) / _SIZE)
     return statistics.fmean(shares)
 
 
@@ -208,5 +230,5 @@ def _requests(records: Sequence[BenchRecord]) -> list[Request]:
     return [request for request in map(read_request, records) if isinstance(request, Request)]
 
 
-def _states(requests: Sequence[Request]) -> list[UserState]:
-    return [request.state for request in requests if request.state is not None]
+def _histories(requests: Sequence[Request]) -> list[History]:
+    return [request.history for request in requests if request.history is not None]

@@ -14,6 +14,8 @@ from model_server.bench.catalog import near_real
 from model_server.items.index import ItemIndex
 from model_server.items.view import Listing, TrainedItems
 from model_server.model.config import NetworkConfig
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.memory import EncodingMemory
 from model_server.model.network import SequenceNetwork
 from model_server.model.serving import UserEncoder, fastest_encoder
 from model_server.registry.version import TrainedModel
@@ -22,7 +24,8 @@ from model_server.scoring.scorer import Scorer
 CPU: Final = torch.device("cpu")
 _NEW_SHARE: Final = 0.01  # items that the model was not trained on
 _RANKED: Final = 3_000
-_INTERACTIONS: Final = 50
+_REMEMBERED: Final = 10_000
+_FULL: Final = (50, 64)  # interactions of a state that has been full once
 _OLDER: Final = 100
 _FULL_SHARE: Final = 1 / 3  # of the users; the others have anything up to a full window
 _STAYS: Final = 0.7  # how often the next item is near the one before
@@ -37,6 +40,7 @@ class BenchShop:
 
     network: SequenceNetwork
     encoder: UserEncoder
+    memory: EncodingMemory
     index: ItemIndex
     scorer: Scorer
     ids: Sequence[str]
@@ -52,6 +56,14 @@ class BenchRecord:
     partition: int
     offset: int
     timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class BenchVisit:
+    """Two score requests of one user: before the newest interaction, and with it."""
+
+    before: BenchRecord
+    now: BenchRecord
 
 
 @torch.inference_mode()
@@ -70,10 +82,11 @@ def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
     popular = Random(seed).sample(ids, min(_RANKED, items))  # noqa: S311 - a seeded benchmark
     ranking = [PopularItem(item_id, float(_RANKED - place)) for place, item_id in enumerate(popular)]
     encoder = fastest_encoder(network, CPU)
-    scorer = Scorer(network, encoder, index, load_surfaces(), lambda: ranking, CPU)
+    memory = EncodingMemory(_REMEMBERED, network.config.hidden, CPU)
+    scorer = Scorer(network, ContinuedEncoder(encoder, memory, CPU), index, load_surfaces(), lambda: ranking, CPU)
     with index.reading() as view:
         position = dict(view.position)
-    return BenchShop(network, encoder, index, scorer, ids, position)
+    return BenchShop(network, encoder, memory, index, scorer, ids, position)
 
 
 def _widened(network: SequenceNetwork, item_ids: torch.Tensor) -> SequenceNetwork:
@@ -85,31 +98,31 @@ def _widened(network: SequenceNetwork, item_ids: torch.Tensor) -> SequenceNetwor
     return wide.eval()
 
 
-def visitors(shop: BenchShop, count: int, seed: int) -> list[BenchRecord]:
-    """Score requests of that many users: each walks from item to item near it, and now and then somewhere else."""
+def visitors(shop: BenchShop, count: int, seed: int) -> list[BenchVisit]:
+    """Visits of that many users: each walks from item to item near it, and now and then somewhere else."""
     rng = Random(seed)  # noqa: S311 - a seeded benchmark
     with shop.index.reading() as view:
         vectors = view.vectors
     shelf = rng.sample(shop.ids, min(_SHELF, len(shop.ids)))
     chosen = vectors[[shop.position[item_id] for item_id in shelf]]
     near = (chosen @ chosen.T).topk(min(_NEAR, len(shelf)), dim=1).indices.tolist()
-    return [_record(rng, shelf, near, number) for number in range(count)]
+    return [_visit(rng, shelf, near, number) for number in range(count)]
 
 
-def _record(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], number: int) -> BenchRecord:
+def _visit(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], number: int) -> BenchVisit:
     full = rng.random() < _FULL_SHARE
     place = rng.randrange(len(shelf))
     interactions = []
-    for step in range(_INTERACTIONS if full else rng.randrange(1, _INTERACTIONS + 1)):
+    for step in range(rng.randint(*_FULL) if full else rng.randrange(1, _FULL[0] + 1)):
         place = rng.choice(near[place]) if rng.random() < _STAYS else rng.randrange(len(shelf))
         stars = float(rng.randrange(1, 6))
         interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
     older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
-    state = UserState.of(
-        number,
-        StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS),
-        interactions,
-        older={item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older},
-        recent_events=rng.randbytes(256),
-    )
-    return BenchRecord(f"user-{number}".encode(), encode_state(state), number % 8, number, _NOW_MS)
+    age = {item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older}
+    cause, recent = StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS), rng.randbytes(256)
+    states = [
+        UserState.of(number, cause, until, older=age, recent_events=recent)
+        for until in (interactions[:-1], interactions)
+    ]
+    key, partition = f"user-{number}".encode(), number % 8
+    return BenchVisit(*(BenchRecord(key, encode_state(state), partition, number, _NOW_MS) for state in states))

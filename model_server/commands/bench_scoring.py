@@ -37,13 +37,28 @@ def scoring(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         seed=seed,
     )
     result = measure_scoring(request, settings, lambda line: console.print(f"[dim]·[/dim] {line}"))
-    columns = ("items", "batch", "users/s", "bare users/s", "of bare", "plain users/s", "of plain", "recall@20")
-    table = Table(*columns, caption="bare: encoder + search as served; plain: float32 network + torch.topk")
+    columns = (
+        "items",
+        "batch",
+        "users/s",
+        "of bare",
+        "first time",
+        "of bare",
+        "bare",
+        "plain",
+        "of plain",
+        "recall@20",
+    )
+    caption = (
+        "users/s: of users seen before, and seen for the first time; "
+        "bare: full encoder + search as served; plain: float32 network + torch.topk"
+    )
+    table = Table(*columns, caption=caption)
     for point in result.points:
-        bare = (f"{point.bare_users_per_s:,.0f}", f"{point.ratio_bare:.2f}")
-        plain = (f"{point.plain_users_per_s:,.0f}", f"{point.ratio_plain:.2f}")
-        served = (f"{point.items:,}", f"{point.batch}", f"{point.users_per_s:,.0f}")
-        table.add_row(*served, *bare, *plain, f"{point.recall:.4f}")
+        again = (f"{point.users_per_s:,.0f}", f"{point.ratio_bare:.2f}")
+        first = (f"{point.first_users_per_s:,.0f}", f"{point.first_ratio_bare:.2f}")
+        floors = (f"{point.bare_users_per_s:,.0f}", f"{point.plain_users_per_s:,.0f}", f"{point.ratio_plain:.2f}")
+        table.add_row(f"{point.items:,}", f"{point.batch}", *again, *first, *floors, f"{point.recall:.4f}")
     console.print(table)
     if as_json:
         typer.echo(json.dumps(result.as_json()))

@@ -11,7 +11,7 @@ from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines import DecayedPopularity
 from model_server.model.network import COLD
-from model_server.model.sequences import padded_batch
+from model_server.model.sequences import first_read, padded_batch
 from model_server.registry.version import TrainedModel
 from model_server.text.encoder import TextEncoder
 from model_server.training.run import texts_of
@@ -70,14 +70,16 @@ class TrainedRecommender:
     @torch.inference_mode()
     def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
         """As `Recommender.scores`."""
-        newest = [history.take(slice(-self._network.config.max_length, None)) for history in histories]
+        max_length = self._network.config.max_length
+        first = first_read(np.array([len(history) for history in histories]), max_length)
+        newest = [history.take(slice(start, None)) for history, start in zip(histories, first.tolist(), strict=True)]
         sequences = padded_batch(
             np.concatenate([history.items for history in newest]).astype(np.int64),
             np.concatenate([history.kinds for history in newest]).astype(np.int64),
             np.concatenate([history.ts_ms for history in newest]),
             np.array([len(history) for history in newest], dtype=np.int64),
         )
-        users = self._network.encode_users(sequences.to(self._device), self._item_vectors)
+        users = self._network.encode_users(sequences.to(self._device), self._item_vectors).users
         scores: NDArray[np.floating] = self._network.scores(users, self._item_vectors).cpu().numpy()
         unknown = np.array([len(history) == 0 for history in histories])
         if unknown.any():

@@ -59,6 +59,7 @@ class ItemIndex:
         self._sellable: dict[str, int] = {}
         self._new: dict[str, int] = {}  # sellable and untrained -> slot
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
+        self._version = 0
         self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
         self._new_exact: ExactSearch | None = None
         # On a GPU never: it scores a million items at once.
@@ -71,6 +72,8 @@ class ItemIndex:
         # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
         self._texts = torch.zeros(_START_CAPACITY, text_width, device=device, dtype=torch.float16)
         self._item_vectors = torch.zeros(_START_CAPACITY, width, device=device)
+        self._vector_ids = np.zeros(_START_CAPACITY, np.int64)
+        self._vectors_made = 0
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
         ordered = sorted(trained.rows, key=trained.rows.__getitem__)
         for start in range(0, len(ordered), _PLACED_AT_ONCE):  # a copy of all texts would be the peak of all memory
@@ -117,7 +120,7 @@ class ItemIndex:
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
             self._by_text.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
-            self._forget_new()
+            self._changed()
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
                     self._unlisted[item_id] = None
@@ -132,11 +135,13 @@ class ItemIndex:
             used = len(self._ids)
             yield IndexView(
                 vectors=self._item_vectors[:used],
+                vector_ids=self._vector_ids[:used],
                 texts=self._texts[:used],
                 penalty=self._penalty[:used],
                 new_slots=self._new_slots,
                 by_vector=self._by_vector.over(self._item_vectors, self._exact),
                 new_by_text=self._by_text.over(self._texts, self._exact_new) if self._new else None,
+                version=self._version,
                 ids=self._ids,
                 titles=self._titles,
                 position=self._position,
@@ -157,7 +162,8 @@ class ItemIndex:
             self._new_exact = ExactSearch(self._texts[here].float(), free, here, rows)
         return self._new_exact
 
-    def _forget_new(self) -> None:
+    def _changed(self) -> None:
+        self._version += 1
         self._new_slots = None
         self._new_exact = None
 
@@ -204,10 +210,13 @@ class ItemIndex:
             else:
                 self._titles[slot] = listing.title
         self._grow(len(self._ids))
-        slots = torch.tensor([self._position[listing.item_id] for listing in listings], device=self._device)
+        places = [self._position[listing.item_id] for listing in listings]
+        slots = torch.tensor(places, device=self._device)
         if len(listings):
             self._item_vectors[slots] = vectors
             self._texts[slots] = texts.to(self._texts.dtype)
+            self._vector_ids[places] = np.arange(self._vectors_made, self._vectors_made + len(places))
+            self._vectors_made += len(places)
 
     def _grow(self, needed: int) -> None:
         capacity = len(self._item_vectors)
@@ -219,6 +228,7 @@ class ItemIndex:
         vectors, texts, penalty = self._item_vectors, self._texts, self._penalty
         self._item_vectors = torch.cat((vectors, vectors.new_zeros(more, vectors.shape[1])))
         self._texts = torch.cat((texts, texts.new_zeros(more, texts.shape[1])))
+        self._vector_ids = np.concatenate((self._vector_ids, np.zeros(more, np.int64)))
         self._penalty = torch.cat((penalty, penalty.new_full((more,), _MINUS_INFINITY)))
 
     def _show(self, listings: Sequence[Listing]) -> None:
@@ -229,4 +239,4 @@ class ItemIndex:
             if item_id not in self._trained.rows:
                 self._new[item_id] = slot
         self._penalty[[self._position[listing.item_id] for listing in listings]] = 0.0
-        self._forget_new()
+        self._changed()

@@ -4,16 +4,15 @@ Both hide per user: the exact search masks, the approximate one fetches more tha
 no states, no Kafka.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from app.surfaces.marks import Pairs
 from model_server.items.approximate import NOTHING, ApproximateIndex
 
 _MINUS_INFINITY: Final = float("-inf")
@@ -22,27 +21,35 @@ _BLOCKWISE_FROM: Final = 64 * BLOCK
 # Scores of one matrix: on a CPU they should stay in the cache, 8 MiB; a GPU wants one large product.
 _SCORES: Final = {"cpu": 1 << 21, "cuda": 1 << 25}
 _DECIMALS: Final = 4
+_FETCHED: Final = 256  # candidates of a first search that it is not worth to save on
 _SPARE: Final = 4  # times what is wanted is fetched, for what this user may not see
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """One user's best slots, the best first, with their scores to four decimals."""
+    """The best slots of B queries, the best first.
 
-    slots: list[int]
-    scores: list[float]
+    Args:
+        slots: (B, K) int64.
+        scores: (B, K), to four decimals.
+        counts: (B,) how many of a row were found; behind them stand some slot or other and a score of minus infinity.
+    """
+
+    slots: Tensor
+    scores: Tensor
+    counts: Tensor
 
 
 class Search(Protocol):
     """Finds items."""
 
-    def best(self, queries: Tensor, hidden: Sequence[Sequence[int]], size: int) -> list[Ranked]:
+    def best(self, queries: Tensor, hidden: Pairs, size: int) -> Ranked:
         """The items with the highest inner product per query.
 
         Args:
             queries: (B, D).
-            hidden: per query the slots that it may not find.
-            size: how many; fewer come back where there are no more.
+            hidden: which queries may not find which slots.
+            size: K; less where there are not that many items at all.
         """
 
 
@@ -62,18 +69,22 @@ class ExactSearch:
     slots: Tensor | None = None
     rows: Tensor | None = None
 
-    def best(self, queries: Tensor, hidden: Sequence[Sequence[int]], size: int) -> list[Ranked]:
+    def best(self, queries: Tensor, hidden: Pairs, size: int) -> Ranked:
         """As `Search.best`."""
         at_once = max(1, _SCORES[queries.device.type] // max(1, len(self.vectors)))
-        found: list[Ranked] = []
-        for start in range(0, len(queries), at_once):
-            block = slice(start, start + at_once)
-            found += self._best(queries[block], hidden[block], size)
-        return found
+        if len(queries) <= at_once:
+            return self._best(queries, hidden, size)
+        blocks = np.split(np.arange(len(queries)), range(at_once, len(queries), at_once))
+        found = [self._best(queries[block[0] : block[-1] + 1], hidden.of(block), size) for block in blocks]
+        return Ranked(
+            torch.cat([each.slots for each in found]),
+            torch.cat([each.scores for each in found]),
+            torch.cat([each.counts for each in found]),
+        )
 
-    def _best(self, queries: Tensor, hidden: Sequence[Sequence[int]], size: int) -> list[Ranked]:
+    def _best(self, queries: Tensor, hidden: Pairs, size: int) -> Ranked:
         scores = torch.addmm(self.penalty, queries, self.vectors.T)
-        users, columns = (torch.from_numpy(each).to(scores.device) for each in _pairs(hidden))
+        users, columns = (torch.from_numpy(each).to(scores.device) for each in (hidden.users, hidden.items))
         if self.rows is not None:
             columns = self.rows[columns]
             users, columns = users[columns != NOTHING], columns[columns != NOTHING]
@@ -96,29 +107,32 @@ class ApproximateSearch:
     vectors: Tensor
     exact: Callable[[], ExactSearch]
 
-    def best(self, queries: Tensor, hidden: Sequence[Sequence[int]], size: int) -> list[Ranked]:
+    def best(self, queries: Tensor, hidden: Pairs, size: int) -> Ranked:
         """As `Search.best`."""
-        found: dict[int, Ranked] = {}
-        waiting = list(range(len(queries)))
-        # Who has seen half of what is near asks again for more; who still has too little, for everything.
-        most_hidden = max(map(len, hidden), default=0)
-        for fetched in (_SPARE * size, _SPARE * size + most_hidden):
-            asked = self._fetch(queries[waiting], [hidden[place] for place in waiting], size, fetched)
-            found |= {place: own for place, own in zip(waiting, asked, strict=True) if len(own.slots) == size}
-            waiting = [place for place in waiting if place not in found]
-            if not waiting:
+        # Who has seen much of what is near asks again for more; who still has too little, for everything. Asking twice
+        # costs far more than asking for more.
+        most_hidden = int(np.bincount(hidden.users).max(initial=0))
+        found = self._fetch(queries, hidden, size, max(_SPARE * size, min(size + most_hidden, _FETCHED)))
+        for last in (False, True):
+            short = torch.nonzero(found.counts < size)[:, 0]
+            if not len(short):
                 break
-        else:
-            rest = self.exact().best(queries[waiting], [hidden[place] for place in waiting], size)
-            found |= dict(zip(waiting, rest, strict=True))
-        return [found[place] for place in range(len(queries))]
+            asked, theirs = queries[short], hidden.of(short.numpy())
+            more = (
+                self.exact().best(asked, theirs, size)
+                if last
+                else self._fetch(asked, theirs, size, _SPARE * size + most_hidden)
+            )
+            width = more.slots.shape[1]
+            found.slots[short, :width], found.scores[short, :width] = more.slots, more.scores
+            found.counts[short] = more.counts
+        return found
 
-    def _fetch(self, queries: Tensor, hidden: Sequence[Sequence[int]], size: int, fetched: int) -> list[Ranked]:
+    def _fetch(self, queries: Tensor, hidden: Pairs, size: int, fetched: int) -> Ranked:
         slots = self.index.search(queries.numpy(), fetched)
-        users, columns = _pairs(hidden)
         space = len(self.vectors) + 1
         asked = np.arange(len(slots))[:, None] * space + slots
-        useless = (slots == NOTHING) | np.isin(asked, users * space + columns)
+        useless = (slots == NOTHING) | np.isin(asked, hidden.users * space + hidden.items)
         candidates = torch.from_numpy(np.maximum(slots, 0))
         scores = torch.bmm(self.vectors[candidates].float(), queries[:, :, None])[:, :, 0]
         scores[torch.from_numpy(useless)] = _MINUS_INFINITY
@@ -143,15 +157,6 @@ def top(scores: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return values, chosen.gather(1, places // BLOCK) * BLOCK + places % BLOCK
 
 
-def _ranked(values: Tensor, slots: Tensor) -> list[Ranked]:
-    counts = values.isfinite().sum(dim=1).tolist()
-    rounded = values.double().round(decimals=_DECIMALS)
-    rows = zip(slots.tolist(), rounded.tolist(), counts, strict=True)
-    return [Ranked(row_slots[:count], row_values[:count]) for row_slots, row_values, count in rows]
-
-
-def _pairs(hidden: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(row, slot) of everything hidden."""
-    lengths = np.fromiter(map(len, hidden), np.int64, len(hidden))
-    slots = np.fromiter(chain.from_iterable(hidden), np.int64, int(lengths.sum()))
-    return np.repeat(np.arange(len(hidden)), lengths), slots
+def _ranked(values: Tensor, slots: Tensor) -> Ranked:
+    found = values.isfinite()
+    return Ranked(slots * found, values.double().round(decimals=_DECIMALS), found.sum(dim=1))

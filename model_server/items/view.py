@@ -54,11 +54,13 @@ class IndexView:
 
     Args:
         vectors: (N, D) item vectors.
+        vector_ids: (N,) int64, a number for each of these vectors that no other one ever had.
         texts: (N, T) text embeddings, float16.
         penalty: (N,) minus infinity where the item is not sellable, else 0.
         new_slots: (M,) int64, the sellable items that the model was not trained on.
         by_vector: finds sellable items by their vectors.
         new_by_text: finds items of `new_slots` by their texts; None where there are none.
+        version: another number whenever ids, slots or what is sellable have changed.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
         position: item id -> slot.
@@ -66,11 +68,13 @@ class IndexView:
     """
 
     vectors: Tensor
+    vector_ids: NDArray[np.int64]
     texts: Tensor
     penalty: Tensor
     new_slots: Tensor
     by_vector: Search
     new_by_text: Search | None
+    version: int
     ids: Sequence[str]
     titles: Sequence[str]
     position: Mapping[str, int]

@@ -8,6 +8,7 @@ User tower: item vector + event kind + time gap, one causal attention layer with
 The user tower reads the same item vectors that are ranked, so it reads new items as soon as their text is known.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -16,13 +17,21 @@ from torch.nn import functional
 
 from app.interests.state import Kind
 from model_server.model.config import NetworkConfig
-from model_server.model.layers import CausalAttention, ResidualGru
+from model_server.model.layers import CausalAttention, Newest, ResidualGru
 from model_server.model.sequences import GAP_BUCKETS, SequenceBatch
 
 COLD: Final = -1  # the row of an item that has no learned ID embedding
 _KIND_ROWS: Final = max(Kind) + 1  # a kind's number is its row
 _START_TEMPERATURE: Final = 0.07
 _START_SCALE: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """B users: (B, D) `users` of length 1, zeros for who has no interactions; (B, hidden) what the GRU remembers."""
+
+    users: Tensor
+    hidden: Tensor
 
 
 class SequenceNetwork(nn.Module):
@@ -66,20 +75,31 @@ class SequenceNetwork(nn.Module):
         learned = torch.where(known[:, None], self.item_ids(rows.clamp(min=0)), self.cold_id)
         return functional.normalize(learned + self.text_projection(texts), dim=-1)
 
-    def encode_users(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
-        """The users as of their newest interaction.
+    def encode_users(self, sequences: SequenceBatch, item_vectors: Tensor) -> Encoded:
+        """The users as of their newest interaction, independent of the padding and of the others of the batch.
 
         Args:
             sequences: B users; `positions` index into `item_vectors`.
             item_vectors: (N, D) from `item_vectors`.
-
-        Returns:
-            (B, D), of length 1; zeros for a user without interactions. Independent of the padding and of the
-            other users of the batch.
         """
         states = self.attention(self.read(sequences, item_vectors))
-        newest = self.recurrence.newest(states, sequences.lengths, self.recurrence.gru)
-        return self.users_of(newest, sequences.lengths)
+        return self.encoded(self.recurrence.newest(states, sequences.lengths, self.recurrence.gru), sequences.lengths)
+
+    def encode_grown(self, sequences: SequenceBatch, item_vectors: Tensor, known: Tensor, hidden: Tensor) -> Encoded:
+        """As `encode_users`, for users whose sequences have grown at their end since, at the price of the new steps.
+
+        Args:
+            sequences: the whole sequences, new steps included.
+            item_vectors: as for `encode_users`; those that were read before are what they were.
+            known: (B,) how long the sequences were, below their lengths.
+            hidden: (B, hidden) of the `Encoded` from then.
+        """
+        new = sequences.lengths - known
+        places = known[:, None] + torch.arange(int(new.max()), device=known.device)
+        # A user with fewer new steps than another reads the last one again, and nobody looks at that.
+        places = places.clamp(max=sequences.positions.shape[1] - 1)
+        states = self.attention.at(self.read(sequences, item_vectors), places)
+        return self.encoded(self.recurrence.newest(states, new, self.recurrence.gru, hidden), sequences.lengths)
 
     def encode_positions(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
         """(B, L, D): the user as of each interaction, seeing none that came after it. For training."""
@@ -89,14 +109,14 @@ class SequenceNetwork(nn.Module):
     def read(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
         """(B, L, D): what the layers are fed."""
         taken = functional.embedding(sequences.positions, item_vectors)
-        inputs = taken * self.config.dimension**0.5 + self._kind_vectors(sequences.kinds) + self.gaps(sequences.gaps)
+        inputs = torch.add(self._circumstances(sequences), taken, alpha=self.config.dimension**0.5)
         normed: Tensor = self.dropout(self.input_norm(inputs))
         return normed
 
-    def users_of(self, newest: Tensor, lengths: Tensor) -> Tensor:
-        """(B, D) newest states behind the layers, and (B,) how long their sequences are -> (B, D) users."""
-        users = functional.normalize(self.user_projection(self.user_norm(newest)), dim=-1)
-        return users * (lengths > 0)[:, None]
+    def encoded(self, newest: Newest, lengths: Tensor) -> Encoded:
+        """The newest states behind the layers, and (B,) how long their sequences are -> users."""
+        users = functional.normalize(self.user_projection(self.user_norm(newest.states)), dim=-1)
+        return Encoded(users * (lengths > 0)[:, None], newest.hidden)
 
     def temperature(self) -> Tensor:
         """The learned temperature: logits are cosine / temperature."""
@@ -106,15 +126,20 @@ class SequenceNetwork(nn.Module):
         """(B, D) users and (N, D) items -> (B, N) logits; a softmax over the items gives probabilities."""
         return users @ item_vectors.T / self.temperature()
 
-    def _kind_vectors(self, kinds: Tensor) -> Tensor:
-        """A kind that was never trained on is read as the average of those that were.
+    def _circumstances(self, sequences: SequenceBatch) -> Tensor:
+        """(B, L, D): kind and time gap of each interaction.
 
-        Kinds are withheld at random in training, so that the average means something: a model of ratings then
-        reads a click as 'did something with it' instead of as noise.
+        A kind that was never trained on is read as the average of those that were. Kinds are withheld at random in
+        training, so that the average means something: a model of ratings then reads a click as 'did something with
+        it' instead of as noise.
         """
         seen: Tensor = self.get_buffer("kind_seen")
         average = self.kinds.weight[seen].mean(dim=0)
-        known = seen[kinds]
+        kinds = sequences.kinds
         if self.training:
-            known = known & (torch.rand(kinds.shape, device=kinds.device) >= self.config.kind_dropout)
-        return torch.where(known[..., None], self.kinds(kinds), average)
+            kinds = kinds * (torch.rand(kinds.shape, device=kinds.device) >= self.config.kind_dropout)
+        # No kind has the number 0, so its row is the average: that of withheld kinds and of the padding.
+        by_kind = torch.where(seen[:, None], self.kinds.weight, average)
+        # One small table of all pairs, one look into it: the batch is many times larger.
+        pairs = (by_kind[:, None] + self.gaps.weight).flatten(0, 1)
+        return functional.embedding(kinds * GAP_BUCKETS + sequences.gaps, pairs)

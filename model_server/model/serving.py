@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from app.interests.state import Kind
-from model_server.model.network import SequenceNetwork
+from model_server.model.network import Encoded, SequenceNetwork
 from model_server.model.sequences import SequenceBatch
 
 _HALF_FROM_USERS: Final = 16
@@ -43,15 +43,19 @@ class UserEncoder:
         """Whether batches are encoded in bfloat16."""
         return self._half_gru is not None
 
-    def encode(self, sequences: SequenceBatch, item_vectors: Tensor) -> Tensor:
-        """(B, D) float32, as `SequenceNetwork.encode_users`, up to the rounding of bfloat16."""
+    def encode(self, sequences: SequenceBatch, item_vectors: Tensor) -> Encoded:
+        """Float32, as `SequenceNetwork.encode_users`, up to the rounding of bfloat16."""
         network, gru = self._network, self._half_gru
         if gru is None or len(sequences.lengths) < _HALF_FROM_USERS:
             return network.encode_users(sequences, item_vectors)
         with torch.autocast("cpu", torch.bfloat16):
             states = network.attention(network.read(sequences, item_vectors))
         # Norms, residual sums and the last projection stay in float32.
-        return network.users_of(network.recurrence.newest(states, sequences.lengths, gru), sequences.lengths)
+        return network.encoded(network.recurrence.newest(states, sequences.lengths, gru), sequences.lengths)
+
+    def encode_grown(self, sequences: SequenceBatch, item_vectors: Tensor, known: Tensor, hidden: Tensor) -> Encoded:
+        """As `SequenceNetwork.encode_grown`; always float32, for a step or two do not pay for the rounding."""
+        return self._network.encode_grown(sequences, item_vectors, known, hidden)
 
 
 @torch.inference_mode()

@@ -1,129 +1,110 @@
-"""One user's candidates of every source, with score and reason, ready for `app.surfaces.compose`."""
+"""The candidates of a batch of users from every source, with score and reason, ready for `app.surfaces.compose`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
 
 from app.contracts.recommendations import RecommendedItem
-from app.interests.popularity import PopularItem
-from app.interests.state import UserState
 from app.surfaces import reasons
-from app.surfaces.marks import Anchor, anchors, item_marks
-from app.surfaces.surface import Source
+from app.surfaces.marks import Anchors, Pairs
+from app.surfaces.surface import Hide, Source
 from model_server.items.search import Ranked
 from model_server.items.view import IndexView
+from model_server.scoring.popular import PopularRanking
 
-_DECIMALS = 4
-# Looking up an enum's value costs as much as making the item.
-_NAMES = {source: source.value for source in Source}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownUser:
-    """What a user's state says about items; the anchors are those that have a vector, the newest first."""
-
-    marks: dict[str, int]
-    anchors: list[Anchor]
+Hiding = frozenset[Hide]
+Rows = Sequence[Iterable[RecommendedItem]]
+"""One user's candidates behind the other's, each the best first and without what is hidden from that user."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """One user's ranked candidates of a source, and for each the number of the anchor nearest to it."""
+    """A source's ranked candidates of B users, and for each, (B, K), the number of the anchor nearest to it."""
 
     ranked: Ranked
-    nearest: list[int]
+    nearest: Tensor
 
 
-def know(state: UserState, view: IndexView, rating_scale: float, most_anchors: int) -> KnownUser:
-    """Read a state."""
-    marks = item_marks(state, rating_scale)
-    newest = anchors(state, marks, rating_scale, most_anchors)
-    return KnownUser(marks, [anchor for anchor in newest if anchor.item_id in view.position])
-
-
-class PopularItems:
-    """The ranking as items of a list, made once per ranking instead of once per user.
-
-    Args:
-        ranking: the newest one; another object whenever it has changed.
-    """
-
-    def __init__(self, ranking: Callable[[], Sequence[PopularItem]]) -> None:
-        self._ranking = ranking
-        self._made_of: Sequence[PopularItem] | None = None
-        self._items: list[RecommendedItem] = []
-
-    def now(self) -> Sequence[RecommendedItem]:
-        """The most popular first."""
-        ranking = self._ranking()
-        if ranking is not self._made_of:
-            name = _NAMES[Source.POPULARITY]
-            self._items = [
-                RecommendedItem(popular.item_id, round(popular.count, _DECIMALS), name, reasons.POPULAR)
-                for popular in ranking
-            ]
-            self._made_of = ranking
-        return self._items
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UserCandidates:
+class Candidates:
     """See the module.
 
     Args:
         view: the item index.
-        user: who it is for.
-        ranking: what is popular, the most popular first.
-        explained: candidates found by vector, by source and hiding bits.
+        anchors: B users'; all of them have a vector.
+        hidden: the pairs that a way of hiding hides.
+        popular: what is popular.
+        most_popular: how many of it a list can ask for.
+        explained: what was found by vector, by source and way of hiding.
     """
 
-    view: IndexView
-    user: KnownUser
-    ranking: Sequence[RecommendedItem]
-    explained: Mapping[tuple[Source, int], Explained]
-    made: dict[tuple[Source, int], Sequence[RecommendedItem]] = field(default_factory=dict)  # several lists may ask
+    def __init__(
+        self,
+        view: IndexView,
+        anchors: Anchors,
+        hidden: Callable[[Hiding], Pairs],
+        popular: PopularRanking,
+        most_popular: int,
+        explained: Mapping[tuple[Source, Hiding], Explained],
+    ) -> None:
+        self._view = view
+        self._hidden = hidden
+        self._popular = popular
+        self._most_popular = most_popular
+        self._explained = explained
+        self._count = len(anchors.items)
+        self._anchors = anchors.items.tolist(), anchors.attachments.tolist(), anchors.real.sum(axis=1).tolist()
+        self._made: dict[tuple[Source, Hiding], Rows] = {}
 
-    def of(self, source: Source, bits: int) -> Iterable[RecommendedItem]:
-        """The source's candidates, the best first, without what the hiding bits hide."""
+    def rows(self, source: Source, hide: Hiding) -> Rows:
+        """Of all users; made when the first list asks, and the same for every list that hides alike."""
+        key = source, hide
+        rows = self._made.get(key)
+        if rows is None:
+            rows = self._made[key] = self._make(source, hide)
+        return rows
+
+    def _make(self, source: Source, hide: Hiding) -> Rows:
         if source is Source.POPULARITY:
-            return self._popular(bits)
+            return self._popular.rows(self._hidden(hide), self._count, self._most_popular)
         if source is Source.CATALOG:
-            return self._catalog(bits)
-        return self._explained(source, bits)
+            return [_Catalog(self._view, self._hidden(hide), user) for user in range(self._count)]
+        found = self._explained.get((source, hide))
+        return [()] * self._count if found is None else self._worded(source, found)
 
-    def _popular(self, bits: int) -> Iterator[RecommendedItem]:
-        marks, sellable = self.user.marks, self.view.sellable
-        for popular in self.ranking:
-            if popular.item_id in sellable and not marks.get(popular.item_id, 0) & bits:
-                yield popular
+    def _worded(self, source: Source, found: Explained) -> Rows:
+        ids, name, ranked = self._view.ids, source.value, found.ranked
+        rows = []
+        columns = (ranked.counts.tolist(), ranked.slots.tolist(), ranked.scores.tolist(), found.nearest.tolist())
+        for user, (count, slots, scores, numbers) in enumerate(zip(*columns, strict=True)):
+            # Most candidates share a few anchors.
+            words = {number: self._reason(source, user, number) for number in set(numbers)}
+            ranked_items = zip(slots[:count], scores, numbers, strict=False)
+            rows.append(
+                [RecommendedItem(ids[slot], score, name, words[number]) for slot, score, number in ranked_items]
+            )
+        return rows
 
-    def _catalog(self, bits: int) -> Iterator[RecommendedItem]:
-        marks = self.user.marks
-        for item_id in reversed(self.view.sellable):
-            if not marks.get(item_id, 0) & bits:
+    def _reason(self, source: Source, user: int, number: int) -> str:
+        slots, attachments, counts = self._anchors
+        title = self._view.titles[slots[user][number]] if number < counts[user] else ""
+        if not title:  # there is no anchor, or it left the catalog before this server started
+            return reasons.NEW if source is Source.NEW else reasons.FOR_YOU
+        return reasons.new_like(title) if source is Source.NEW else reasons.because(attachments[user][number], title)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Catalog:
+    """Everything there is for one user, the newest first. Few lists get this far, so it is made as it is read."""
+
+    view: IndexView
+    hidden: Pairs
+    user: int
+
+    def __iter__(self) -> Iterator[RecommendedItem]:
+        start, end = np.searchsorted(self.hidden.users, (self.user, self.user + 1))
+        hidden = set(self.hidden.items[start:end].tolist())
+        for item_id, slot in reversed(self.view.sellable.items()):
+            if slot not in hidden:
                 yield RecommendedItem(item_id, 0.0, Source.CATALOG.value, reasons.FROM_CATALOG)
-
-    def _explained(self, source: Source, bits: int) -> Sequence[RecommendedItem]:
-        made = self.made.get((source, bits))
-        if made is None:
-            made = self.made[source, bits] = self._make(source, bits)
-        return made
-
-    def _make(self, source: Source, bits: int) -> Sequence[RecommendedItem]:
-        found = self.explained.get((source, bits))
-        if found is None:
-            return ()
-        ids, name = self.view.ids, _NAMES[source]
-        # Most candidates share a few anchors.
-        words = {anchor: self._reason(source, anchor) for anchor in set(found.nearest)}
-        ranked = zip(found.ranked.slots, found.ranked.scores, found.nearest, strict=False)
-        return [RecommendedItem(ids[slot], score, name, words[anchor]) for slot, score, anchor in ranked]
-
-    def _reason(self, source: Source, number: int) -> str:
-        otherwise = reasons.NEW if source is Source.NEW else reasons.FOR_YOU
-        if number >= len(self.user.anchors):
-            return otherwise
-        anchor = self.user.anchors[number]
-        title = self.view.titles[self.view.position[anchor.item_id]]
-        if not title:  # the item left the catalog before this server started
-            return otherwise
-        return reasons.new_like(title) if source is Source.NEW else reasons.because(anchor.attachment, title)

@@ -1,6 +1,6 @@
-"""A batch of users' states -> their lists: encode, retrieve, hide, explain, compose.
+"""A batch of users' histories -> their lists: encode, retrieve, hide, explain, compose.
 
-Every user's lists depend on that user's state only, not on the batch. Users are scored in chunks of like length:
+Every user's lists depend on that user's history only, not on the batch. Users are scored in chunks of like length:
 little padding, and beyond about 128 users a CPU gets slower per user.
 """
 
@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 import torch
@@ -16,22 +15,21 @@ from torch import Tensor
 
 from app.contracts.recommendations import RecommendedItem
 from app.interests.popularity import PopularItem
-from app.interests.state import UserState
 from app.surfaces.compose import compose
-from app.surfaces.marks import hiding_bits
+from app.surfaces.marks import Anchors, Marks, Pairs
 from app.surfaces.surface import Source, Surfaces
+from app.surfaces.touches import History, Touches, touches_of
 from model_server.items.index import ItemIndex
-from model_server.items.search import Ranked, Search
+from model_server.items.search import Search
 from model_server.items.view import IndexView
+from model_server.model.continued import ContinuedEncoder
 from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
-from model_server.model.serving import UserEncoder
-from model_server.scoring.candidates import Explained, KnownUser, PopularItems, UserCandidates, know
-from model_server.scoring.ranking import Ragged, content_profiles, nearest, ragged
+from model_server.scoring.candidates import Candidates, Explained, Hiding
+from model_server.scoring.popular import PopularItems
+from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest
 
 Lists = dict[str, tuple[RecommendedItem, ...]]
-
-_NOBODY: Final = Ranked([], [])
 
 _CHUNK_USERS: Final = {"cpu": 128, "cuda": 1_024}
 _ANCHORS: Final = 20  # the newest items that a reason may point to
@@ -40,10 +38,10 @@ _FADING: Final = 0.85  # content: each older item says this much less, so the la
 
 @dataclass(slots=True)
 class Scored:
-    """The lists of a batch, in the order of its states, and what it took.
+    """The lists of a batch, in the order of its users, and what it took.
 
     Attributes:
-        lists: by surface, per state.
+        lists: by surface, per user.
         encode_s: seconds spent on user vectors.
         retrieve_s: seconds spent on the rest.
         sources: how many places of all lists each source filled.
@@ -61,21 +59,45 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """B users while they are scored: the index, their vectors (B, D), and which have any."""
+    """B users while they are scored: the index, what they did, their vectors (B, D), and (B,) which have any."""
 
     view: IndexView
-    states: Sequence[UserState]
-    users: list[KnownUser]
+    touches: Touches
+    marks: Marks
     vectors: Tensor
-    empty: list[bool]
-    anchors: Ragged
-    slots: dict[int, list[list[int]]] = field(default_factory=dict)  # by hiding bits; more than one source asks
+    known: Tensor
+    anchors: Anchors
+    pairs: dict[Hiding, Pairs] = field(default_factory=dict)  # more than one source asks
 
-    def hidden(self, bits: int) -> list[list[int]]:
-        """Per user the slots that these bits hide."""
-        if bits not in self.slots:
-            self.slots[bits] = [_slots(user.marks, bits, self.view) for user in self.users]
-        return self.slots[bits]
+    def hidden(self, hide: Hiding) -> Pairs:
+        """The slots that this way of hiding hides."""
+        if hide not in self.pairs:
+            self.pairs[hide] = self.marks.hidden(hide)
+        return self.pairs[hide]
+
+    def anchors_in(self, vectors: Tensor) -> AnchorVectors:
+        """The anchors among (N, *) vectors or texts."""
+        slots, real = (torch.from_numpy(each).to(vectors.device) for each in (self.anchors.items, self.anchors.real))
+        return AnchorVectors(vectors[slots].float(), real)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a source is asked for B users.
+
+    Args:
+        search: what answers.
+        vectors: (N, *) what is searched, by slot.
+        anchors: what the answers are compared with.
+        queries: (B, *).
+        known: (B,) bool, who has a query; the others find nothing.
+    """
+
+    search: Search
+    vectors: Tensor
+    anchors: AnchorVectors
+    queries: Tensor
+    known: Tensor
 
 
 class Scorer:
@@ -83,7 +105,7 @@ class Scorer:
 
     Args:
         network: in evaluation mode, on `device`.
-        encoder: encodes users with its weights.
+        encoder: encodes users with its weights, on `device`.
         index: what there is to recommend.
         surfaces: the lists to make.
         popular: the popularity ranking as of now.
@@ -93,7 +115,7 @@ class Scorer:
     def __init__(
         self,
         network: SequenceNetwork,
-        encoder: UserEncoder,
+        encoder: ContinuedEncoder,
         index: ItemIndex,
         surfaces: Surfaces,
         popular: Callable[[], Sequence[PopularItem]],
@@ -106,60 +128,68 @@ class Scorer:
         self._popular = PopularItems(popular)
         self._device = device
         self._chunk_users = _CHUNK_USERS[device.type]
-        self._bits = {surface.name: hiding_bits(surface.hide) for surface in surfaces.surfaces}
+        self._sizes = {source: _sizes(source, surfaces) for source in (Source.MODEL, Source.NEW)}
+        # A list may hold as many of them already, from other sources.
+        self._most_popular = 2 * max(surface.size for surface in surfaces.surfaces)
 
     @torch.inference_mode()
-    def score(self, states: Sequence[UserState]) -> Scored:
-        """Every surface's list for every state."""
-        scored = Scored(lists=[{} for _ in states])
-        order = sorted(range(len(states)), key=lambda place: len(states[place].kinds))
+    def score(self, user_ids: Sequence[str], histories: Sequence[History]) -> Scored:
+        """Every surface's list for every history; the ids are those of its users, no two the same."""
+        scored = Scored(lists=[{} for _ in histories])
+        steps = [
+            self._encoder.expected_steps(user_id, len(history.kinds))
+            for user_id, history in zip(user_ids, histories, strict=True)
+        ]
+        order = sorted(range(len(histories)), key=steps.__getitem__)
         start = 0
         while start < len(order):
             # The lock is let go between chunks, so that a delisting need not wait for the whole batch.
             with self._index.reading() as view:
                 places = order[start : start + self._chunk_users]
-                lists = self._score_chunk(view, [states[place] for place in places], scored)
+                ids = [user_ids[place] for place in places]
+                lists = self._score_chunk(view, ids, [histories[place] for place in places], scored)
             for place, own in zip(places, lists, strict=True):
                 scored.lists[place] = own
             start += self._chunk_users
         return scored
 
-    def _score_chunk(self, view: IndexView, states: list[UserState], scored: Scored) -> list[Lists]:
+    def _score_chunk(
+        self, view: IndexView, user_ids: list[str], histories: list[History], scored: Scored
+    ) -> list[Lists]:
         started_s = time.perf_counter()
-        chunk = self._encode(view, states)
+        chunk = self._encode(view, user_ids, histories)
         encoded_s = time.perf_counter()
         explained = self._by_model(chunk) | self._by_content(chunk)
-        ranking = self._popular.now()
-        lists = []
-        for place, user in enumerate(chunk.users):
-            own = {key: found[place] for key, found in explained.items()}
-            lists.append(self._compose(UserCandidates(view, user, ranking, own)))
-        for made in lists:
-            scored.sources.update([item.source for items in made.values() for item in items])
-        scored.unknown_items += sum(item not in view.position for each in states for item in each.item_ids())
-        scored.fallback_users += sum(chunk.empty)
+        candidates = Candidates(
+            view, chunk.anchors, chunk.hidden, self._popular.now(view), self._most_popular, explained
+        )
+        lists = [self._compose(candidates, user) for user in range(len(histories))]
+        scored.sources.update([item.source for own in lists for items in own.values() for item in items])
+        scored.unknown_items += chunk.touches.unnumbered
+        scored.fallback_users += len(histories) - int(chunk.known.sum())
         scored.encode_s += encoded_s - started_s
         scored.retrieve_s += time.perf_counter() - encoded_s
         return lists
 
-    def _encode(self, view: IndexView, states: list[UserState]) -> _Chunk:
+    def _encode(self, view: IndexView, user_ids: list[str], histories: list[History]) -> _Chunk:
         config = self._network.config
-        histories = [state.interactions() for state in states]
-        sequences = sequence_batch(histories, view.position, config.kinds_seen, config.max_length)
-        vectors = self._encoder.encode(sequences.to(self._device), view.vectors)
-        users = [know(state, view, self._surfaces.rating_scale, _ANCHORS) for state in states]
-        anchors = ragged([[view.position[anchor.item_id] for anchor in user.anchors] for user in users], self._device)
-        return _Chunk(view, states, users, vectors, (sequences.lengths == 0).tolist(), anchors)
+        touches = touches_of(histories, view.position)
+        sequences = sequence_batch(touches, config.kinds_seen, config.max_length)
+        vectors = self._encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
+        marks = Marks(touches, self._surfaces.rating_scale)
+        anchors = marks.anchors(_ANCHORS)
+        return _Chunk(view, touches, marks, vectors, sequences.lengths > 0, anchors)
 
-    def _by_model(self, chunk: _Chunk) -> dict[tuple[Source, int], list[Explained]]:
+    def _by_model(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """What the network expects next; nothing for a user of whom it knows nothing."""
-        if not chunk.view.sellable:
+        view = chunk.view
+        if not view.sellable:
             return {}
-        known = [place for place, empty in enumerate(chunk.empty) if not empty]
-        queries = chunk.vectors / self._network.temperature()
-        return self._ranked(Source.MODEL, chunk, known, queries, chunk.view.by_vector)
+        queries, known = chunk.vectors / self._network.temperature(), chunk.known.to(self._device)
+        asked = _Asked(view.by_vector, view.vectors, chunk.anchors_in(view.vectors), queries, known)
+        return self._answered(Source.MODEL, chunk, asked)
 
-    def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, int], list[Explained]]:
+    def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """Items that the network was not trained on, by the likeness of their text to what the user touched.
 
         A source of their own, because a softmax trained on other items ranks them badly against those.
@@ -167,48 +197,30 @@ class Scorer:
         view = chunk.view
         if view.new_by_text is None:
             return {}
-        known = [place for place, user in enumerate(chunk.users) if user.anchors]
-        queries = content_profiles(view.texts, chunk.anchors, _FADING)
-        return self._ranked(Source.NEW, chunk, known, queries, view.new_by_text)
+        anchors = chunk.anchors_in(view.texts)
+        queries, known = content_profiles(anchors, _FADING), anchors.real.any(dim=1)
+        return self._answered(Source.NEW, chunk, _Asked(view.new_by_text, view.texts, anchors, queries, known))
 
-    def _ranked(
-        self, source: Source, chunk: _Chunk, known: list[int], queries: Tensor, search: Search
-    ) -> dict[tuple[Source, int], list[Explained]]:
-        """The source's best once per set of hiding bits, explained; for the others of the chunk nothing.
-
-        Args:
-            source: whose candidates these are.
-            chunk: all users.
-            known: the places of those who have a query.
-            queries: (B, *).
-            search: what answers them.
-        """
-        sizes: dict[int, int] = {}
-        for surface in self._surfaces.surfaces:
-            if surface.uses(source):
-                bits = self._bits[surface.name]
-                sizes[bits] = max(sizes.get(bits, 0), surface.size)
-        likeness = chunk.view.texts if source is Source.NEW else chunk.view.vectors
-        asked = queries if len(known) == len(chunk.users) else queries[known]
+    def _answered(self, source: Source, chunk: _Chunk, asked: _Asked) -> dict[tuple[Source, Hiding], Explained]:
+        """The source's best once per way of hiding, explained."""
         found = {}
-        for bits, size in sizes.items():
-            ranked = [_NOBODY] * len(chunk.users)
-            hidden = chunk.hidden(bits)
-            answers = search.best(asked, [hidden[place] for place in known], size)
-            for place, own in zip(known, answers, strict=True):
-                ranked[place] = own
-            candidates = ragged([each.slots for each in ranked], self._device)
-            numbers = nearest(likeness, candidates, chunk.anchors)
-            found[source, bits] = [Explained(*each) for each in zip(ranked, numbers, strict=True)]
+        for hide, size in self._sizes[source].items():
+            ranked = asked.search.best(asked.queries, chunk.hidden(hide), size)
+            ranked.counts.mul_(asked.known)
+            found[source, hide] = Explained(ranked, nearest(asked.vectors[ranked.slots], asked.anchors))
         return found
 
-    def _compose(self, candidates: UserCandidates) -> Lists:
+    def _compose(self, candidates: Candidates, user: int) -> Lists:
         return {
-            surface.name: compose(surface, partial(candidates.of, bits=self._bits[surface.name]))
+            surface.name: compose(surface, lambda source, hide=surface.hide: candidates.rows(source, hide)[user])  # type: ignore[misc]  # a default
             for surface in self._surfaces.surfaces
         }
 
 
-def _slots(marks: dict[str, int], bits: int, view: IndexView) -> list[int]:
-    place = view.position.get
-    return [slot for item_id, mark in marks.items() if mark & bits and (slot := place(item_id)) is not None]
+def _sizes(source: Source, surfaces: Surfaces) -> dict[Hiding, int]:
+    """How many of the source's candidates each way of hiding needs: those of its largest list."""
+    sizes: dict[Hiding, int] = {}
+    for surface in surfaces.surfaces:
+        if surface.uses(source):
+            sizes[surface.hide] = max(sizes.get(surface.hide, 0), surface.size)
+    return sizes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.data.interactions import Interactions, by_user
 from model_server.evaluation.metrics import RankingMetrics, ranking_metrics, target_ranks
 from model_server.model.network import SequenceNetwork
-from model_server.model.sequences import padded_batch
+from model_server.model.sequences import first_read, padded_batch
 
 _MIN_HISTORY = 2  # one event to read and one to learn from must be left
 _BATCH = 128
@@ -55,12 +55,13 @@ def validate(network: SequenceNetwork, split: ValidationSplit, item_vectors: tor
     ranks: list[NDArray[np.float64]] = []
     for start in range(0, len(split.targets), _BATCH):
         histories = split.histories[start : start + _BATCH]
-        read = [history[-network.config.max_length :] for history in histories]
+        first = first_read(np.array([len(history) for history in histories]), network.config.max_length)
+        read = [history[start:] for history, start in zip(histories, first, strict=True)]
         flat = np.concatenate(read)
         lengths = np.array([len(positions) for positions in read], dtype=np.int64)
         columns = (log.items[flat].astype(np.int64), log.kinds[flat].astype(np.int64), log.ts_ms[flat])
         sequences = padded_batch(*columns, lengths).to(device)
-        scores = network.scores(network.encode_users(sequences, item_vectors), item_vectors).cpu().numpy()
+        scores = network.scores(network.encode_users(sequences, item_vectors).users, item_vectors).cpu().numpy()
         for row, history in enumerate(histories):
             scores[row, log.items[history]] = -np.inf
         ranks.append(target_ranks(scores, split.targets[start : start + _BATCH]))

@@ -80,6 +80,25 @@ def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_we
     assert_golden(servers, topics, [tmp_path / "a"], users=200)
 
 
+def test_what_was_worked_out_when_the_flow_stopped_is_not_lost_though_no_event_follows(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path
+) -> None:
+    servers, traffic = kafka.bootstrap_servers, Traffic(users=50)
+    environment = {"RIVERTEST_ORDERS": str(orders), "RIVERTEST_SLOW_APPEND_S": "1.5"}
+    with agents(servers, topics, tmp_path / "a", environment) as worker:
+        worker.wait_ready()
+        produce(servers, topics, traffic.events(100))  # on its way to Kafka for a while
+        produce(servers, topics, traffic.events(100))  # worked out meanwhile
+        time.sleep(0.3)
+        give(worker, orders / "stop-flow")
+        assert read(worker) == 0
+        worker.wait(lambda: stays(lambda: read(worker), 2.0), "it went on though it was stopped")
+        give(worker, orders / "resume-flow")
+        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed", timeout_s=20)
+        assert worker.stop() == 0
+    assert_golden(servers, topics, [tmp_path / "a"])
+
+
 def test_a_seek_is_followed_and_what_comes_again_changes_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path, worker: AgentsProcess
 ) -> None:

@@ -1,6 +1,9 @@
 """Hand-made user states."""
 
+from collections.abc import Mapping, Sequence
+
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState
+from app.surfaces.touches import Touches, history_of, touches_of
 
 Did = tuple[Kind, str]
 
@@ -20,6 +23,12 @@ def state_of(
     ]
     cause = StateCause(event_id or f"event-{version}", event_type, 10_000, received_ts_ms)
     return UserState.of(version, cause, interactions, older=older)
+
+
+def touches(histories: Sequence[Sequence[Interaction]], number_of: Mapping[str, int]) -> Touches:
+    """The columns of users who did this, each oldest first."""
+    cause = StateCause("", "view", 0, 0)
+    return touches_of([history_of(UserState.of(0, cause, history)) for history in histories], number_of)
 
 
 def rated(item_id: str, stars: float) -> Interaction:

@@ -4,11 +4,12 @@ import numpy as np
 import torch
 
 from model_server.items.index import ItemIndex
-from model_server.items.search import ApproximateSearch, ExactSearch, Ranked
+from model_server.items.search import ApproximateSearch, ExactSearch
 from model_server.items.view import Listing
 from model_server.model.network import SequenceNetwork
 from model_server.wiring import trained_items
 from tests.support.planted import WordEncoder, planted_model
+from tests.support.search import search_for
 
 ENCODER = WordEncoder()
 CPU = torch.device("cpu")
@@ -107,11 +108,9 @@ def test_many_items_are_searched_approximately_and_come_and_go_as_live_as_few() 
     def found(text: str) -> tuple[set[str], set[str]]:
         query = torch.from_numpy(ENCODER.encode([text]))
         with index.reading() as view:
-            by_vector, by_text = view.by_vector.best(query, [[]], 3), None
-            if view.new_by_text is not None:
-                by_text = view.new_by_text.best(query, [[]], 3)
-            named = [{view.ids[slot] for slot in each[0].slots} for each in (by_vector, by_text or [Ranked([], [])])]
-        return named[0], named[1]
+            searches = [view.by_vector] if view.new_by_text is None else [view.by_vector, view.new_by_text]
+            named = [{view.ids[slot] for slot in search_for(each, query, [[]], 3)[0].slots} for each in searches]
+        return named[0], named[1] if len(named) > 1 else set()
 
     for start in range(0, 2_000, 100):
         put(index, **{f"n{number}": f"thing {number}" for number in range(start, start + 100)})

@@ -11,6 +11,7 @@ from app.contracts.dead_letters import DeadReason, decode_dead_letter
 from app.contracts.recommendations import RecommendedItem, decode_recommendations
 from app.errors import ModelVersionError
 from app.interests.state import Kind
+from app.surfaces.touches import history_of
 from model_server.lists import Edition, dead_letter_message, list_messages
 from model_server.requests import Request, UnreadableRequest
 from model_server.scoring.scorer import Lists
@@ -31,7 +32,7 @@ class Record:
 
 def test_lists_carry_their_cause_and_forgotten_users_a_null() -> None:
     state = state_of((Kind.VIEW, "a"), version=5, event_id="e5", received_ts_ms=77)
-    requests = [Request("ada", None, 1, 0, 0), Request("bob", state, 2, 0, 0)]
+    requests = [Request("ada", None, None, 1, 0, 0), Request("bob", state, history_of(state), 2, 0, 0)]
     lists: Lists = {"home": (RecommendedItem("x", 1.0, "model", "Picked for you"),)}
     forgotten, made = list_messages(requests, [lists], EDITION, now_ms=123)
     assert (forgotten.key, forgotten.value, forgotten.partition) == (b"ada", None, 1)
@@ -44,7 +45,8 @@ def test_lists_carry_their_cause_and_forgotten_users_a_null() -> None:
 
 
 def test_the_same_request_gives_the_same_bytes_but_for_the_time() -> None:
-    requests = [Request("bob", state_of((Kind.VIEW, "a"), version=5), 2, 0, 0)]
+    state = state_of((Kind.VIEW, "a"), version=5)
+    requests = [Request("bob", state, history_of(state), 2, 0, 0)]
     assert list_messages(requests, [{}], EDITION, 1) == list_messages(requests, [{}], EDITION, 1)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from app.interests.state import SCHEMA_VERSION, Kind, encode_state
+from app.surfaces.touches import history_of
 from model_server.requests import Backlog, Request, UnreadableRequest, read_request
 from tests.support.states import state_of
 
@@ -22,7 +23,7 @@ class Record:
 
 def request(user: str, version: int | None, offset: int, *, partition: int = 0, event_type: str = "view") -> Request:
     state = None if version is None else state_of((Kind.VIEW, "a"), version=version, event_type=event_type)
-    return Request(user, state, partition, offset, 0)
+    return Request(user, state, None if state is None else history_of(state), partition, offset, 0)
 
 
 def backlog_of(*requests: Request) -> Backlog:
@@ -114,8 +115,8 @@ def test_nothing_is_committed_that_a_crash_would_lose(log: list[tuple[str, int |
 def test_a_request_is_its_bytes() -> None:
     state = state_of((Kind.VIEW, "a"), version=4)
     read = read_request(Record(b"ada", encode_state(state), partition=2, offset=8, timestamp=9))
-    assert read == Request("ada", state, 2, 8, 9)
-    assert read_request(Record(b"ada", None)) == Request("ada", None, 0, 0, 0)
+    assert read == Request("ada", state, history_of(state), 2, 8, 9)
+    assert read_request(Record(b"ada", None)) == Request("ada", None, None, 0, 0, 0)
 
 
 def test_what_is_no_request_is_a_value_with_a_reason() -> None:

@@ -9,8 +9,11 @@ from app.contracts.recommendations import RecommendedItem
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
+from app.surfaces.touches import history_of
 from model_server.items.index import ItemIndex
 from model_server.items.view import Listing
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.memory import EncodingMemory
 from model_server.model.serving import UserEncoder
 from model_server.scoring.scorer import Lists, Scorer
 from model_server.wiring import trained_items
@@ -34,7 +37,8 @@ class Shop:
         self.index = ItemIndex(model.network, trained_items(model), cpu)
         self.offer(**TEXTS)
         chosen = Surfaces(surfaces, 5.0) if surfaces else load_surfaces()
-        encoder = UserEncoder(model.network, half=False)
+        memory = EncodingMemory(100, model.network.config.hidden, cpu)
+        encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, cpu)
         self._scorer = Scorer(model.network, encoder, self.index, chosen, lambda: RANKING, cpu)
 
     def offer(self, **texts: str) -> None:
@@ -42,7 +46,9 @@ class Shop:
         self.index.put(listings, ENCODER.encode(list(texts.values())))
 
     def score(self, *states: UserState) -> list[Lists]:
-        return self._scorer.score(states).lists
+        return self._scorer.score(
+            [f"user-{number}" for number in range(len(states))], [history_of(state) for state in states]
+        ).lists
 
     def home(self, state: UserState) -> tuple[RecommendedItem, ...]:
         return self.score(state)[0]["home"]

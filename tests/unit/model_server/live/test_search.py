@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_server.items.approximate import NOTHING, ApproximateIndex
-from model_server.items.search import ApproximateSearch, ExactSearch, Ranked, top
+from model_server.items.search import ApproximateSearch, ExactSearch, top
+from tests.support.search import Found, search_for
 
 ITEMS, WIDTH, SIZE = 6_400, 16, 10
 
@@ -41,7 +42,7 @@ def nothing_hidden(count: int = len(QUERIES)) -> list[list[int]]:
     return [[] for _ in range(count)]
 
 
-def recall(found: Sequence[Ranked], true: Sequence[Ranked]) -> float:
+def recall(found: Sequence[Found], true: Sequence[Found]) -> float:
     return float(np.mean([len({*own.slots} & {*wanted.slots}) / SIZE for own, wanted in zip(found, true, strict=True)]))
 
 
@@ -60,9 +61,9 @@ def test_the_blockwise_top_is_the_top(columns: int) -> None:
 def test_what_is_hidden_from_a_user_is_not_found_and_the_others_find_it(
     search: ExactSearch | ApproximateSearch,
 ) -> None:
-    open_ = search.best(QUERIES, nothing_hidden(), SIZE)
+    open_ = search_for(search, QUERIES, nothing_hidden(), SIZE)
     hidden = [own.slots[:7] if number % 2 else [] for number, own in enumerate(open_)]
-    masked = search.best(QUERIES, hidden, SIZE)
+    masked = search_for(search, QUERIES, hidden, SIZE)
     for own, before, seen in zip(masked, open_, hidden, strict=True):
         assert len(own.slots) == SIZE
         assert not {*own.slots} & {*seen}
@@ -73,7 +74,7 @@ def test_what_is_hidden_from_a_user_is_not_found_and_the_others_find_it(
 def test_nobody_finds_what_is_penalised() -> None:
     penalty = torch.zeros(ITEMS)
     penalty[SIZE:] = float("-inf")
-    found = ExactSearch(VECTORS, penalty).best(QUERIES, nothing_hidden(), 2 * SIZE)
+    found = search_for(ExactSearch(VECTORS, penalty), QUERIES, nothing_hidden(), 2 * SIZE)
     assert all({*own.slots} == set(range(SIZE)) for own in found)
 
 
@@ -82,14 +83,14 @@ def test_rows_that_are_not_slots_are_translated() -> None:
     rows = torch.full((ITEMS,), NOTHING)
     rows[slots] = torch.arange(len(slots))
     search = ExactSearch(VECTORS[slots], torch.zeros(len(slots)), slots, rows)
-    found = search.best(VECTORS[[500, 700]], [[], [700, 701]], 3)
+    found = search_for(search, VECTORS[[500, 700]], [[], [700, 701]], 3)
     assert found[0].slots[0] == 500
     assert 700 not in found[1].slots
 
 
 def test_the_approximate_search_finds_nearly_everything_with_exact_scores() -> None:
-    true = exact_search().best(QUERIES, nothing_hidden(), SIZE)
-    found = approximate_search().best(QUERIES, nothing_hidden(), SIZE)
+    true = search_for(exact_search(), QUERIES, nothing_hidden(), SIZE)
+    found = search_for(approximate_search(), QUERIES, nothing_hidden(), SIZE)
     assert recall(found, true) > 0.97
     for own, wanted in zip(found, true, strict=True):
         score_of = dict(zip(wanted.slots, wanted.scores, strict=True))
@@ -100,9 +101,9 @@ def test_the_approximate_search_finds_nearly_everything_with_exact_scores() -> N
 
 def test_who_has_seen_all_that_is_near_still_gets_a_full_list() -> None:
     true = exact_search()
-    seen = [own.slots for own in true.best(QUERIES[:2], nothing_hidden(2), 5_000)]
-    found = approximate_search().best(QUERIES[:2], seen, SIZE)
-    assert found == true.best(QUERIES[:2], seen, SIZE)
+    seen = [own.slots for own in search_for(true, QUERIES[:2], nothing_hidden(2), 5_000)]
+    found = search_for(approximate_search(), QUERIES[:2], seen, SIZE)
+    assert found == search_for(true, QUERIES[:2], seen, SIZE)
 
 
 def test_vectors_come_change_and_go_at_once() -> None:

@@ -11,11 +11,12 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
-from app.interests.state import Kind, UserState, encode_state
+from app.interests.state import Kind, encode_state
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.outgoing import Outgoing
 from app.kafka.publisher import Publisher
 from app.observability import Metrics
+from app.surfaces.touches import History
 from model_server import metrics as table
 from model_server.health import BATCH_STUCK_S, Health
 from model_server.lists import Edition
@@ -88,9 +89,10 @@ class Bench:
         self.stop = asyncio.Event()
         self._offset = 0
 
-    def score(self, states: Sequence[UserState]) -> Scored:
-        self.scored.append(len(states))
-        return Scored(lists=[{} for _ in states])
+    def score(self, user_ids: Sequence[str], histories: Sequence[History]) -> Scored:
+        assert len(user_ids) == len(histories)
+        self.scored.append(len(histories))
+        return Scored(lists=[{} for _ in histories])
 
     def request(self, user: str) -> None:
         state = state_of((Kind.VIEW, "a"), version=self._offset)

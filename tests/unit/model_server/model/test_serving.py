@@ -7,6 +7,7 @@ from app.interests.state import Kind
 from model_server.model.sequences import SequenceBatch, sequence_batch
 from model_server.model.serving import UserEncoder, fastest_encoder
 from tests.support.model import TEXT_DIMENSION, assert_close, did, tiny_config, tiny_network
+from tests.support.states import touches
 
 ITEMS = 40
 POSITIONS = {f"item-{index}": index for index in range(ITEMS)}
@@ -16,7 +17,7 @@ def users(count: int) -> SequenceBatch:
     histories = [
         did(*(f"item-{(7 * user + step) % ITEMS}" for step in range(user % 10)), gap_ms=5_000) for user in range(count)
     ]
-    return sequence_batch(histories, POSITIONS, {Kind.RATE}, max_length=10)
+    return sequence_batch(touches(histories, POSITIONS), {Kind.RATE}, max_length=10)
 
 
 @pytest.mark.parametrize("count", [1, 8, 64])
@@ -25,13 +26,13 @@ def test_half_precision_points_where_the_network_points(count: int) -> None:
     network = tiny_network(config=tiny_config(items=ITEMS, dimension=32))
     texts = torch.randn(ITEMS, TEXT_DIMENSION, generator=torch.Generator().manual_seed(3))
     vectors = network.item_vectors(torch.arange(ITEMS), texts)
-    wanted = network.encode_users(users(count), vectors)
-    encoded = UserEncoder(network, half=True).encode(users(count), vectors)
+    wanted = network.encode_users(users(count), vectors).users
+    encoded = UserEncoder(network, half=True).encode(users(count), vectors).users
     assert encoded.dtype == torch.float32
     known = users(count).lengths > 0
     assert bool(((encoded * wanted).sum(dim=1)[known] > 0.995).all())
     assert not encoded[~known].any()  # nobody is nobody in every precision
-    assert_close(UserEncoder(network, half=False).encode(users(count), vectors), wanted)
+    assert_close(UserEncoder(network, half=False).encode(users(count), vectors).users, wanted)
 
 
 def test_the_precision_is_chosen_by_a_trial_and_the_weights_stay_as_they_are() -> None:

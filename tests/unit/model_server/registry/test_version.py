@@ -17,6 +17,7 @@ from model_server.registry.load import FILES, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
 from model_server.registry.version import TrainedModel, TrainingData, latest_version
 from tests.support.model import HashEncoder, did, tiny_network
+from tests.support.states import touches
 
 CPU = torch.device("cpu")
 NOW_MS = 1_795_352_701_000
@@ -56,11 +57,11 @@ def test_loading_gives_what_was_saved(folder: Path) -> None:
     assert (model.item_ids, model.popularity, model.data) == (saved.item_ids, saved.popularity, saved.data)
     assert (model.metrics, model.text_encoder) == (saved.metrics, saved.text_encoder)
     assert np.array_equal(model.texts, saved.texts)
-    batch = sequence_batch([did("item-1", "item-4")], {"item-1": 1, "item-4": 4}, {Kind.RATE}, 10)
+    batch = sequence_batch(touches([did("item-1", "item-4")], {"item-1": 1, "item-4": 4}), {Kind.RATE}, 10)
     users = []
     for each in (saved, model):
         vectors = each.network.item_vectors(torch.arange(6), torch.from_numpy(each.texts))
-        users.append(each.network.scores(each.network.encode_users(batch, vectors), vectors))
+        users.append(each.network.scores(each.network.encode_users(batch, vectors).users, vectors))
     assert torch.equal(users[0], users[1])
     assert not model.network.training
 

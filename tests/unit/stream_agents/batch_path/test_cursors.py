@@ -92,3 +92,15 @@ def test_a_gap_behind_a_batch_in_hand_leaves_the_cursor_where_it_is() -> None:
     assert cursors.admit(0, 500) is Admission.REWIND
     assert cursors.admit(0, 500) is Admission.PROCESS
     assert cursors.get(0) == 100
+
+
+def test_a_seek_voids_what_is_in_hand() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    cursors.take(0, 150)
+
+    cursors.move(0, 20)
+
+    assert not cursors.holds(0, 150)
+    assert cursors.expected(0) == 20
+    assert cursors.admit(0, 20) is Admission.PROCESS
