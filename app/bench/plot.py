@@ -37,6 +37,7 @@ def draw(recorded: Path, output: Path) -> None:
         _throughput(left, figures)
         _freshness(right, figures)
         metadata = {"Date": None, "Title": "riverrun: benchmarks", "Description": f"record {sha256_of(recorded)}"}
+        output.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(output, format="svg", transparent=True, metadata=metadata)
 
 

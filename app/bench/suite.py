@@ -55,7 +55,7 @@ class Bench:
 def benches() -> tuple[Bench, ...]:
     """All of them. The short forms take about seven minutes together on two cores."""
     peers = ("quix", "kafka_streams", "faust_per_event")
-    rates = (10, 100, 1_000)
+    rates, batches = (10, 100, 1_000), (1, 32, 512)
     return (
         Bench(
             "ingest",
@@ -67,9 +67,21 @@ def benches() -> tuple[Bench, ...]:
             "freshness",
             (),
             ("--rates", ",".join(map(str, rates)), "--seconds", "3", "--rounds", "3", "--saturation-share", "0"),
-            tuple(Ratio(f"freshness.ratio_p50@{rate}", partial(_p50_at, rate), False) for rate in rates),
+            tuple(
+                Ratio(f"freshness.ratio_p50@{rate}", partial(_at, "rates", "events_per_s", rate, "ratio_p50"), False)
+                for rate in rates
+            ),
         ),
-        Bench("scoring", (), ("--items", "1682", "--batches", "1,512"), (_keyed("scoring", "ratio_bare"),)),
+        Bench(
+            "scoring",
+            (),
+            ("--items", "1682", "--batches", ",".join(map(str, batches))),
+            tuple(
+                Ratio(f"scoring.{key}@{batch}", partial(_at, "points", "batch", batch, key))
+                for key in ("ratio_bare", "first_ratio_bare")
+                for batch in batches
+            ),
+        ),
         Bench("recovery", (), ("--users", "200000", "--rounds", "3"), (_keyed("recovery", "ratio_floor"),)),
         Bench(
             "scale",
@@ -104,6 +116,7 @@ def _keyed(bench: str, key: str, *, higher_is_better: bool = True) -> Ratio:
     return Ratio(f"{bench}.{key}", lambda figures: figures[key], higher_is_better)
 
 
-def _p50_at(rate: float, figures: Figures) -> float | None:
-    ratios: dict[float, float] = {each["events_per_s"]: each["ratio_p50"] for each in figures["rates"]}
-    return ratios[rate]
+def _at(points: str, key: str, place: float, wanted: str, figures: Figures) -> float | None:
+    """A figure of the point whose `key` is `place`."""
+    found: dict[float, float] = {point[key]: point[wanted] for point in figures[points]}
+    return found[place]

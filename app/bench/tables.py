@@ -57,13 +57,17 @@ def _freshness(full: dict[str, Any]) -> str:
 
 def _scoring(full: dict[str, Any]) -> str:
     batches = sorted({point["batch"] for point in full["points"]})
-    cells = {
-        (point["items"], point["batch"]): f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f})"
-        for point in full["points"]
-    }
+    cells = {(point["items"], point["batch"]): _scored(point) for point in full["points"]}
     rows = [[f"{items:,}", *(cells[items, batch] for batch in batches)] for items in sorted({key[0] for key in cells})]
     head = ["items", *(f"batch {batch}" for batch in batches)]
-    return _table(head, rows) + "\n\nUsers a second through the whole worker; in brackets: of the bare model."
+    told = (
+        "Users a second through the whole worker; in brackets: of the bare model, for users seen before · first seen."
+    )
+    return f"{_table(head, rows)}\n\n{told}"
+
+
+def _scored(point: dict[str, Any]) -> str:
+    return f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f} · {point['first_ratio_bare']:.2f})"
 
 
 def _recovery(full: dict[str, Any]) -> str:

@@ -36,6 +36,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
 ) -> None:
     """Stateful events a second of riverrun agents, against Quix Streams, Kafka Streams and Faust per event."""
     from app.bench.ingest import PEERS, IngestPlan, measure_ingest  # noqa: PLC0415  # --help stays fast
+    from app.bench.tables import contestant  # noqa: PLC0415
 
     chosen = frozenset(filter(None, peers.split(",")))
     if not chosen <= set(PEERS):
@@ -43,13 +44,13 @@ def ingest(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
     console, say = screen()
     plan = IngestPlan(events, users, rounds, seed, activity_sigma=activity_sigma, peers=chosen, processes=processes)
     result = measure_ingest(load_settings(), plan, say)
-    table = Table("", "events/s", "CPU us", "broker's", "out/event", "riverrun", "1 process")
+    table = Table("", "events/s", "CPU us", "broker's", "out/event", "riverrun /", "1 process /")
     values = result.as_json()
     for name in result.rounds:
         broker_us = result.broker_cpu_us_per_event.get(name)
         ratios = (values.get(f"ratio_{name}"), values.get(f"ratio_{name}_one_process"))
         table.add_row(
-            name,
+            contestant(name, values),
             f"{values[f'{name}_events_per_s']:,.0f}",
             f"{result.cpu_us_per_event[name]:.1f}",
             "" if broker_us is None else f"{broker_us:.1f}",

@@ -28,7 +28,10 @@ def made_up() -> dict[str, dict[str, Any]]:
         "scoring": {
             "ratio_bare": 0.9,
             "users_per_s": 2_800.0,
-            "points": [{"items": 1_682, "batch": 512, "users_per_s": 2_800.0, "ratio_bare": 0.9}],
+            "points": [
+                {"items": 1_682, "batch": batch, "users_per_s": 2_800.0, "ratio_bare": 0.9, "first_ratio_bare": 0.6}
+                for batch in (1, 32, 512)
+            ],
         },
         "recovery": {
             "users": 1_000_000,

@@ -42,12 +42,13 @@ def recorded() -> Recorded:
 def scaled(bench: Bench, ratio: Ratio, factor: float) -> dict[str, dict[str, Any]]:
     """The figures with this one ratio so many times what it was."""
     figures = copy.deepcopy(made_up())
-    if bench.name == "freshness":
-        rate = float(ratio.name.partition("@")[2])
-        changed = next(each for each in figures["freshness"]["rates"] if each["events_per_s"] == rate)
-        changed["ratio_p50"] *= factor
+    key, at, place = ratio.name.partition(".")[2].partition("@")
+    if at:
+        points, mark = ("rates", "events_per_s") if bench.name == "freshness" else ("points", "batch")
+        changed = next(each for each in figures[bench.name][points] if each[mark] == float(place))
+        changed[key] *= factor
     else:
-        figures[bench.name][ratio.name.partition(".")[2]] *= factor
+        figures[bench.name][key] *= factor
     return figures
 
 
@@ -66,7 +67,7 @@ def test_the_issue_s_ratios_are_all_compared() -> None:
         "freshness.ratio_p50@10",
         "freshness.ratio_p50@100",
         "freshness.ratio_p50@1000",
-        "scoring.ratio_bare",
+        "scoring.ratio_bare@512",
         "recovery.ratio_floor",
         "scale.cost_most_to_fewest_users",
     }
