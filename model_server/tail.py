@@ -16,9 +16,16 @@ _MAX_PARTITION_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_tail(
-    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int
+    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, gather_bytes: int = 1
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions of the topic, at its beginning.
+
+    Args:
+        bootstrap_servers: where.
+        topic: what to read.
+        request_timeout_ms: how long a request may take.
+        gather_bytes: so much is waited for at the broker, a quarter of a second at most; for a statistic, which need
+            not know of every record at once.
 
     Raises:
         KafkaUnreachable: no broker answers.
@@ -29,6 +36,7 @@ async def open_tail(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        fetch_min_bytes=gather_bytes,
         max_partition_fetch_bytes=_MAX_PARTITION_BYTES,
         request_timeout_ms=request_timeout_ms,
         isolation_level="read_committed",  # what a shop's transaction took back never happened

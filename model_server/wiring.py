@@ -53,6 +53,7 @@ _GRACE_S: Final = 8.0
 _CLOSE_S: Final = 5.0
 _GC_THRESHOLD: Final = 50_000
 _MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
+_GATHERED_EVENT_BYTES: Final = 65_536
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,9 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         publisher = Publisher(await connected_producer(address, GROUP, timeout_ms))
         stack.push_async_callback(publisher.stop)
         catalog = await stack.enter_async_context(open_tail(address, installation.topics.catalog, timeout_ms))
-        events = await stack.enter_async_context(open_tail(address, installation.topics.events, timeout_ms))
+        events = await stack.enter_async_context(
+            open_tail(address, installation.topics.events, timeout_ms, gather_bytes=_GATHERED_EVENT_BYTES)
+        )
         requests = await stack.enter_async_context(_group_consumer(installation))
         shelf = stack.enter_context(Shelf(index, installation.encoder))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))

@@ -28,8 +28,9 @@ from app.settings import Settings
 
 _READY_TIMEOUT_S: Final = 120.0
 _SETTLE_TIMEOUT_S: Final = 60.0
-_WARM_UP_EVENTS: Final = 300
-_WARM_UP_EVENTS_PER_S: Final = 100.0
+_WARM_UP_S: Final = 20.0
+_ECHO_WARM_UP_EVENTS: Final = 300
+_ECHO_WARM_UP_EVENTS_PER_S: Final = 100.0
 _FLOOD_EVENTS: Final = 20_000
 _FLOODS: Final = 3
 _MS_PER_S: Final = 1_000
@@ -103,8 +104,9 @@ async def _measure(stage: Stage, plan: FreshnessPlan, say: Callable[[str], None]
     ):
         listed: Way = partial(_listed_s, stage, shop)
         echoed: Way = floor.echoed_s
-        for way in (listed, echoed):
-            await way(paced(islice(source, _WARM_UP_EVENTS), _WARM_UP_EVENTS_PER_S))
+        say(f"Warming up for {_WARM_UP_S:.0f} s: the broker's Java compiles itself")
+        await listed(paced(islice(source, int(max(rates) * _WARM_UP_S)), max(rates)))
+        await echoed(paced(islice(source, _ECHO_WARM_UP_EVENTS), _ECHO_WARM_UP_EVENTS_PER_S))
         if plan.saturation_share:
             saturation = median([await _flood(listed, source) for _ in range(_FLOODS)])
             say(f"saturated at {saturation:,.0f} events/s")
@@ -161,8 +163,10 @@ def _summary(rate: float, ours: Sequence[float], echo: Sequence[float]) -> RateF
 
 
 def _endless(stage: Stage) -> Iterator[Event]:
-    """The newest events again and again, each with an id of its own."""
+    """The newest events again and again, each with an id of its own and later than those before."""
     stop = len(stage.dataset.interactions)
+    events = list(events_of(stage.dataset, stop - HOLDOUT_EVENTS, stop))
+    span_ms = events[-1].ts_ms - events[0].ts_ms + 1
     for lap in count():
-        for event in events_of(stage.dataset, stop - HOLDOUT_EVENTS, stop):
-            yield structs.replace(event, event_id=f"{event.event_id}-{lap}")
+        for event in events:
+            yield structs.replace(event, event_id=f"{event.event_id}-{lap}", ts_ms=event.ts_ms + lap * span_ms)

@@ -57,7 +57,7 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Recovery.__init__, ("active_offsets", "standby_offsets", "active_tps", "standby_tps")),
     (AIOKafkaConsumer.__init__, ("_fetch_max_wait_ms", "_max_poll_records", "_isolation_level")),
     (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_isolation_level", "_coordinator", "_fetcher")),
-    (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms",)),  # noqa: SLF001  # checked, not called
+    (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms", "_fetch_min_bytes")),  # noqa: SLF001  # checked, not called
     (BatchBuilder._build, ("_buffer",)),  # noqa: SLF001  # checked, not called
     (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),
 )

@@ -35,6 +35,7 @@ log = logging.getLogger("riverrun.agents")
 
 POLL_TIMEOUT_S = 0.5
 NOT_READY_PAUSE_S = 0.02
+FLOOD_RECORDS = 1_000  # in one poll
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
 LOOK_AT_TOPICS_S = 60.0  # a log that is shorter than it was is seen within seconds anyway
@@ -75,8 +76,14 @@ class BatchConsumer(driver.Consumer):
 
     @Service.task
     async def _serve_hot_topic(self) -> None:
-        """Round by round; while one is on its way to Kafka, the next is fetched and worked out."""
+        """Round by round. In a flood the next one is worked out while one is on its way to Kafka.
+
+        Of a trickle it gathers meanwhile: small rounds cost more than they gain.
+        """
+        flood = False
         while not self.should_stop:
+            if not flood:
+                await self._round_finished()
             serving = self._serving()
             if not serving:
                 self.parts.observer.not_serving()
@@ -88,6 +95,7 @@ class BatchConsumer(driver.Consumer):
                 if self.app.should_stop:
                     return
                 raise
+            flood = sum(map(len, polled.records.values())) >= FLOOD_RECORDS
             prepared = await self._prepare_round(polled)
             await self._round_finished()
             if self._is_void(polled.epoch):
