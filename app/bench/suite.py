@@ -75,7 +75,7 @@ def benches() -> tuple[Bench, ...]:
         Bench(
             "scoring",
             (),
-            ("--items", "1682", "--batches", ",".join(map(str, batches))),
+            ("--items", "1682", "--batches", ",".join(map(str, batches)), "--seconds", "5"),
             tuple(
                 Ratio(f"scoring.{key}@{batch}", partial(_at, "points", "batch", batch, key))
                 for key in ("ratio_bare", "first_ratio_bare")
