@@ -1,13 +1,13 @@
 # One command per need. Everything is made on first use, uv included; only Python 3.11+ and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit format clean
+.PHONY: help setup demo test check bench-check format clean
 
 # uv of the machine, or one of our own in .uv/
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := .venv/bin
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.complete ## the environment: .venv with everything in it
 
@@ -34,6 +34,10 @@ check: setup ## format, lint, types, import rules, unit tests: under two minutes
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/pytest tests/unit
+
+bench-check: setup ## ratios to floors and peers against the recorded ones, on a quiet machine: under ten minutes
+	$(UV) sync --frozen --group bench
+	$(RUN)/riverrun bench check
 
 format: setup ## put the code into its format
 	$(RUN)/ruff format

@@ -64,15 +64,15 @@ class Contestant:
     environment: Callable[[Course], Mapping[str, str]] = field(default=lambda _course: {})
 
 
-def riverrun() -> Contestant:
-    """One `riverrun agents` worker."""
+def riverrun(processes: int = 1) -> Contestant:
+    """`riverrun agents` with so many workers under the one command."""
     return Contestant(
-        title="riverrun agents",
+        title=f"riverrun agents, {processes} {'process' if processes == 1 else 'processes'}",
         group=lambda course: f"{course.prefix}riverrun-agents",
         changelog=lambda course: f"{course.prefix}riverrun-agents-interests-changelog",
         command=lambda course: [
             *(sys.executable, "-m", "app.cli.main", "agents", "--topic-prefix", course.prefix),
-            *("--state-dir", str(course.scratch / "state"), "--metrics-port", "0"),
+            *("--state-dir", str(course.scratch / "state"), "--metrics-port", "0", "--processes", str(processes)),
         ],
         environment=lambda course: {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": course.bootstrap_servers},
         read=_read_riverrun,

@@ -37,10 +37,16 @@ class OutputSeen:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Events between two moments."""
+    """Events between two moments of the broker's clock."""
 
     events: int
-    seconds: float
+    start_ms: int
+    end_ms: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.end_ms - self.start_ms) / _MS_PER_S
 
     @property
     def events_per_s(self) -> float:
@@ -74,4 +80,4 @@ def pace(seen: OutputSeen, warm_up: int) -> Pace:
             f"{sum(per_partition.values())} events were covered, {events} of them after the warm-up: too few to time.",
             hint="Ask for more events.",
         )
-    return Pace(events, (steps[-1][0] - start_ms) / _MS_PER_S)
+    return Pace(events, start_ms, steps[-1][0])

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from app.bench.contestants import KEPT, Contestant, Course, Interaction
+from app.bench.cpu import CpuLog, broker_pid
 from app.bench.log import append, committed, length, scan
 from app.bench.program import Program
 from app.bench.progress import OutputSeen, Pace, pace
@@ -25,6 +26,7 @@ from app.kafka.topics import Topics, TopicSpec, load_topics
 
 FINISH_TIMEOUT_S: Final = 240.0
 _POLL_S: Final = 0.25
+_MILLION: Final = 1_000_000
 
 
 class WrongResult(RiverrunError):
@@ -35,10 +37,19 @@ class WrongResult(RiverrunError):
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What a race came to. `outputs_per_event`: below 1 where one output speaks for several events of a user."""
+    """What a race came to.
+
+    Attributes:
+        pace: of the timed part.
+        outputs_per_event: below 1 where one output speaks for several events of a user.
+        cpu_us_per_event: processor time of all its processes, in the timed part.
+        broker_cpu_us_per_event: the broker's; None where it is out of sight.
+    """
 
     pace: Pace
     outputs_per_event: float
+    cpu_us_per_event: float
+    broker_cpu_us_per_event: float | None
 
 
 @contextmanager
@@ -84,14 +95,24 @@ def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence
             )
             asyncio.run(append(bootstrap_servers, course.events, logs))
             with Program(contestant.title, contestant.command(course), contestant.environment(course)) as program:
-                asyncio.run(_finished(program, contestant.group(course), course, total(logs)))
-            return asyncio.run(_judge(contestant, course, logs, warm_up))
+                own, broker = CpuLog(program.pid), broker_pid(bootstrap_servers)
+                logged = [own] if broker is None else [own, CpuLog(broker)]
+                asyncio.run(_finished(program, contestant.group(course), course, total(logs), logged))
+            measured, outputs_per_event = asyncio.run(_judge(contestant, course, logs, warm_up))
+    own_us, *brokers_us = (
+        log.used_s(measured.start_ms, measured.end_ms) / measured.events * _MILLION for log in logged
+    )
+    return Finish(measured, outputs_per_event, own_us, brokers_us[0] if brokers_us else None)
 
 
-async def _finished(program: Program, group: str, course: Course, events: int) -> None:
-    """Wait until the group has committed the whole log."""
+async def _finished(program: Program, group: str, course: Course, events: int, logged: Sequence[CpuLog]) -> None:
+    """Wait until the group has committed the whole log; note who uses how much processor time meanwhile."""
     deadline = time.monotonic() + FINISH_TIMEOUT_S
-    while (done := await committed(course.bootstrap_servers, group, course.events)) < events:
+    done = 0
+    while done < events:
+        done = await committed(course.bootstrap_servers, group, course.events)
+        for log in logged:
+            log.sample()
         program.check()
         if time.monotonic() > deadline:
             raise ProcessFailed(
@@ -101,14 +122,17 @@ async def _finished(program: Program, group: str, course: Course, events: int) -
         await asyncio.sleep(_POLL_S)
 
 
-async def _judge(contestant: Contestant, course: Course, logs: Sequence[Sequence[KeyValue]], warm_up: int) -> Finish:
+async def _judge(
+    contestant: Contestant, course: Course, logs: Sequence[Sequence[KeyValue]], warm_up: int
+) -> tuple[Pace, float]:
+    """Check its result; how fast it was, and its outputs per event."""
     servers, partitions = course.bootstrap_servers, course.partitions
     seen = OutputSeen(contestant.covered)
     await scan(servers, course.output, partitions, seen.see)
     if not seen.records or not await length(servers, contestant.changelog(course), partitions):
         raise WrongResult(f"{contestant.title} wrote no output or no changelog.")
     _check(contestant, seen.newest, logs)
-    return Finish(pace(seen, warm_up), round(seen.records / total(logs), 3))
+    return pace(seen, warm_up), round(seen.records / total(logs), 3)
 
 
 def _check(contestant: Contestant, newest: Mapping[bytes, bytes], logs: Sequence[Sequence[KeyValue]]) -> None:

@@ -7,7 +7,7 @@ What differs between the points is the number of users and nothing else. Everybo
 again, so that few users do not share writes within a batch that many would not (`outputs_per_event` is near 1
 everywhere); and the agents keep no more than the past's length of each, so that states that get more events do not grow
 for it. The cost of an event is processor time, of all threads: on a machine that broker and measuring client share, the
-rate alone would measure them, too.
+rate alone would measure them, too. The points are measured in rounds, in turned order; medians count.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from app.bench.progress import OutputSeen, pace
 from app.bench.race import FINISH_TIMEOUT_S, bench_topics, new_prefix
 from app.bench.seeding import PAST_EVENTS, Past, seed_past
 from app.bench.traffic import draw_events
+from app.bench.turns import turned
 from app.bench.worker import AgentsWorker
 from app.interests.state import decode_state
 from app.kafka.resolver import resolve_kafka
@@ -43,13 +45,14 @@ _MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ScalePlan:
-    """Which points are measured: each number of workers with each number of users."""
+    """Which points are measured, how often: each number of workers with each number of users."""
 
     workers: tuple[int, ...]
     users: tuple[int, ...]
     interactions: int
     events: int
     seed: int
+    rounds: int = 1
 
 
 class ScalePoint(Struct, frozen=True):
@@ -83,6 +86,7 @@ class ScaleBench(Struct, frozen=True):
     cost_most_to_fewest_users: float | None
     events: int
     interactions_per_user: int
+    rounds: int
     seed: int
 
     def as_json(self) -> dict[str, Any]:
@@ -97,24 +101,29 @@ def measure_scale(settings: Settings, plan: ScalePlan, say: Callable[[str], None
     Raises:
         RiverrunError: something is missing or a worker failed.
     """
+    places = [(workers, users) for workers in plan.workers for users in plan.users]
     points: list[ScalePoint] = []
     with resolve_kafka(settings, say) as kafka:
         say(f"Kafka: {kafka.why}")
-        for workers in plan.workers:
-            for users in plan.users:
+        for number in range(plan.rounds):
+            for workers, users in turned(places, number):
                 point = _measure(kafka.bootstrap_servers, workers, users, plan)
                 points.append(point)
-                say(f"{workers} workers, {users:,} users: {point.events_per_s:,.0f} events/s, {point.rss_mb:.0f} MB")
+                told = f"{point.events_per_s:,.0f} events/s, {point.cpu_us_per_event:.1f} us, {point.rss_mb:.0f} MB"
+                say(f"round {number + 1}: {workers} workers, {users:,} users: {told}")
     return summarise(points, plan)
 
 
-def summarise(points: Sequence[ScalePoint], plan: ScalePlan) -> ScaleBench:
-    """The points, and what the fewest workers' say of growth."""
-    alone = sorted((point for point in points if point.workers == min(plan.workers)), key=lambda point: point.users)
+def summarise(measured: Sequence[ScalePoint], plan: ScalePlan) -> ScaleBench:
+    """The points as medians of their rounds, and what the fewest workers' say of growth."""
+    points = [
+        _middle([each for each in measured if _place(each) == place]) for place in sorted(set(map(_place, measured)))
+    ]
+    alone = [point for point in points if point.workers == min(plan.workers)]
     few, many = alone[0], alone[-1]
     grown = few.users < many.users
     return ScaleBench(
-        points=list(points),
+        points=points,
         mb_per_million_users=round((many.rss_mb - few.rss_mb) / (many.users - few.users) * _MILLION, 1)
         if grown
         else None,
@@ -122,7 +131,24 @@ def summarise(points: Sequence[ScalePoint], plan: ScalePlan) -> ScaleBench:
         cost_most_to_fewest_users=round(many.cpu_us_per_event / few.cpu_us_per_event, 3) if grown else None,
         events=plan.events,
         interactions_per_user=plan.interactions,
+        rounds=plan.rounds,
         seed=plan.seed,
+    )
+
+
+def _place(point: ScalePoint) -> tuple[int, int]:
+    return point.workers, point.users
+
+
+def _middle(rounds: Sequence[ScalePoint]) -> ScalePoint:
+    """One point from its rounds: each figure's median."""
+    return ScalePoint(
+        workers=rounds[0].workers,
+        users=rounds[0].users,
+        events_per_s=median(each.events_per_s for each in rounds),
+        cpu_us_per_event=median(each.cpu_us_per_event for each in rounds),
+        rss_mb=median(each.rss_mb for each in rounds),
+        outputs_per_event=median(each.outputs_per_event for each in rounds),
     )
 
 

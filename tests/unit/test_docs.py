@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from app.bench.plot import digest_of
+from app.bench.recorded import read_recorded, recorded_path
+from app.bench.tables import markdown
 from app.cli.main import build
+from app.files import sha256_of
 from app.observability import MetricSpec
 from app.settings import known_variables
 from model_server.metrics import TABLE as MODEL_SERVER_METRICS
@@ -14,6 +18,7 @@ from stream_agents.metrics import METRICS as AGENTS_METRICS
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
+README = (REPOSITORY / "README.md").read_text()
 OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
 
 
@@ -32,6 +37,20 @@ def test_every_setting_is_documented() -> None:
     rows = [f"| `{name}` | {meaning} |" for name, meaning in known_variables().items()]
     missing = [row for row in rows if row not in OPERATIONS]
     assert not missing, "put these into docs/operations.md:\n" + "\n".join(missing)
+
+
+def test_the_benchmarks_are_those_that_were_recorded() -> None:
+    tables = markdown(read_recorded(recorded_path()))
+    shown = re.search(
+        r"<!-- `riverrun bench tables` .*? -->\n(.*)\n<!-- end of `riverrun bench tables` -->", README, re.DOTALL
+    )
+    assert shown, "README.md has no block of `riverrun bench tables`"
+    assert shown[1] == tables, f"put this into README.md (`riverrun bench tables`):\n{tables}"
+
+
+def test_the_picture_is_of_the_recorded_benchmarks() -> None:
+    picture = (REPOSITORY / "docs" / "benchmarks.svg").read_text()
+    assert digest_of(picture) == sha256_of(recorded_path()), "draw it anew: `riverrun bench plot`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
