@@ -54,7 +54,7 @@ class AgentsSettings(_Section):
     state_dir: Path = Field(Path(".riverrun/agents"), description="RocksDB tables; one folder per worker")
     processes: int = Field(1, ge=1, description="workers under one `riverrun agents`; a core and partitions for each")
     standby_replicas: int = Field(0, ge=0, description="warm copies of every table partition on other workers")
-    fetch_max_bytes: int = Field(524_288, ge=16_384, description="most bytes of one partition in one batch")
+    fetch_max_bytes: int = Field(1_048_576, ge=16_384, description="most bytes of one partition in one batch")
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     max_event_bytes: int = Field(65_536, ge=256, description="a larger event is a dead letter")
     max_future_s: int = Field(86_400, ge=0, description="an event further in the future is a dead letter")

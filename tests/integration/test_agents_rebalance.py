@@ -1,5 +1,6 @@
 """Workers that come, go and die while events keep coming: every partition has one owner, and goes on where it was."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,3 +143,17 @@ def works_beside(owner: AgentsProcess, heir: AgentsProcess, topics: Topics) -> N
 
 def restored(worker: AgentsProcess) -> float:
     return worker.metric("riverrun_recovery_rows_total")
+
+
+def test_two_workers_under_one_command_share_the_partitions_and_stop_in_order(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
+) -> None:
+    traffic = Traffic(users=300)
+    produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_AGENTS__PROCESSES": "2"}) as command:
+        command.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        command.wait(lambda: len(set(re.findall(r"serving partitions ([\d, ]+)", command.log))) > 1, "one did all")
+        produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+        command.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        assert command.stop() == 0
+    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"], users=300)
