@@ -58,7 +58,11 @@ class AgentsSettings(_Section):
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     max_event_bytes: int = Field(65_536, ge=256, description="a larger event is a dead letter")
     max_future_s: int = Field(86_400, ge=0, description="an event further in the future is a dead letter")
-    max_interactions: int = Field(50, ge=1, description="newest interactions kept per user, for the model")
+    max_interactions: int = Field(
+        50,
+        ge=1,
+        description="newest interactions kept per user at least, for the model; up to 14 more gather before a cut",
+    )
     max_items: int = Field(1_000, ge=1, description="own items kept per user: what was seen and bought")
     max_queries: int = Field(10, ge=0, description="newest search queries kept per user")
     max_age_days: int = Field(730, ge=1, description="interactions older than this, seen from the newest, fade")

@@ -1,4 +1,4 @@
-"""`riverrun agents`: one worker of the stream agents."""
+"""`riverrun agents`: one worker of the stream agents, or several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,9 +35,10 @@ def agents(
     overrides = {"state_dir": state_dir, "metrics_port": metrics_port, "processes": processes}
     chosen = settings.agents.model_copy(update={name: value for name, value in overrides.items() if value is not None})
     if chosen.processes > 1:
+        from app.kafka.topics import load_topics  # noqa: PLC0415
         from stream_agents.pool import run_pool, worker_commands  # noqa: PLC0415
 
-        run_pool(worker_commands(chosen, topic_prefix))
+        run_pool(worker_commands(chosen, topic_prefix, load_topics().events.partitions))
     else:
         from stream_agents.entry import run_agents  # noqa: PLC0415  # see above
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from app.errors import ProcessFailed
+from app.errors import ProcessFailed, SettingsError
 from app.processes.guarded import exit_name
 from app.settings import AgentsSettings
 
@@ -68,8 +68,17 @@ def run_pool(commands: Sequence[Sequence[str]], timeout_s: float = STOP_TIMEOUT_
         raise ProcessFailed(f"{len(failed)} of {len(workers)} workers did not stop in order: {', '.join(failed)}.")
 
 
-def worker_commands(agents: AgentsSettings, topic_prefix: str) -> list[list[str]]:
-    """One worker each: a folder below the state folder, and the ports from the metrics port on (0: free ones)."""
+def worker_commands(agents: AgentsSettings, topic_prefix: str, partitions: int) -> list[list[str]]:
+    """One worker each: a folder below the state folder, and the ports from the metrics port on (0: free ones).
+
+    Raises:
+        SettingsError: some of them would have no partition of the events to serve.
+    """
+    if agents.processes > partitions:
+        raise SettingsError(
+            f"{agents.processes} workers cannot share {partitions} partitions of the events.",
+            hint=f"Set RIVERRUN_AGENTS__PROCESSES to {partitions} at most.",
+        )
     return [
         [
             *(sys.executable, "-m", "app.cli.main", "agents", "--processes", "1"),

@@ -101,8 +101,7 @@ class BatchConsumer(driver.Consumer):
             if self._is_void(polled.epoch):
                 await self._give_back(polled)
             elif prepared:
-                # A task of its own: Faust cancels this one when it stops, and a half-done batch would be done twice.
-                self._under_way = asyncio.ensure_future(self._deliver_round(prepared))
+                self._start_round(prepared)
 
     def _serving(self) -> set[TP]:
         """The hot partitions that are assigned, restored and writable now."""
@@ -150,10 +149,14 @@ class BatchConsumer(driver.Consumer):
                 self._cursors.put_back(tp.partition)
                 await self._rewind(tp.partition)
 
-    async def _deliver_round(self, prepared: Sequence[_InHand]) -> None:
+    def _start_round(self, prepared: Sequence[_InHand]) -> None:
         # Without those whose batch before has failed: they were worked out on rows that are not there.
         whole = [each for each in prepared if self._cursors.holds(each.batch.partition, each.batch.next_offset)]
         self._rows_under_way = {each.batch.partition: each.batch.processed.rows for each in whole}
+        # A task of its own: Faust cancels the loop's when it stops, and a half-done batch would be done twice.
+        self._under_way = asyncio.ensure_future(self._deliver_round(whole))
+
+    async def _deliver_round(self, whole: Sequence[_InHand]) -> None:
         outcomes = await asyncio.gather(*map(self._deliver, whole), return_exceptions=True)
         self._rows_under_way = {}
         failed = {
@@ -176,11 +179,13 @@ class BatchConsumer(driver.Consumer):
 
     async def _try_again(self, failed: Mapping[int, BaseException]) -> None:
         """Go back to the cursors after a pause; end the worker where that cannot help."""
-        for partition, error in failed.items():
+        # All of them before anything else: the batch behind a failed one must never move its cursor.
+        for partition in failed:
             self._cursors.put_back(partition)
-            if not _is_retriable(error):
-                self.parts.on_failure(error)
-                return
+        fatal = next((error for error in failed.values() if not _is_retriable(error)), None)
+        if fatal is not None:
+            self.parts.on_failure(fatal)
+            return
         self.parts.observer.retrying(_in_words(next(iter(failed.values()))))
         await asyncio.sleep(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, MAX_BACKOFF_S)

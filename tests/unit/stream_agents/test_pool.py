@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from app.errors import SettingsError
 from app.settings import AgentsSettings
 from stream_agents.pool import worker_commands
 
@@ -39,11 +42,16 @@ def alive(pid: int) -> bool:
 
 
 def test_each_worker_has_its_own_folder_and_port() -> None:
-    commands = worker_commands(AgentsSettings(processes=2, state_dir=Path("/state"), metrics_port=9101), "p-")
+    commands = worker_commands(AgentsSettings(processes=2, state_dir=Path("/state"), metrics_port=9101), "p-", 4)
     assert [command[command.index("--state-dir") + 1] for command in commands] == ["/state/worker-0", "/state/worker-1"]
     assert [command[command.index("--metrics-port") + 1] for command in commands] == ["9101", "9102"]
-    free = worker_commands(AgentsSettings(processes=2, metrics_port=0), "")
+    free = worker_commands(AgentsSettings(processes=2, metrics_port=0), "", 2)
     assert {command[command.index("--metrics-port") + 1] for command in free} == {"0"}
+
+
+def test_more_workers_than_partitions_are_refused() -> None:
+    with pytest.raises(SettingsError, match="3 workers cannot share 2 partitions"):
+        worker_commands(AgentsSettings(processes=3), "", 2)
 
 
 def test_sigterm_stops_all(tmp_path: Path) -> None:
