@@ -23,13 +23,24 @@ class Edition:
     variant: str
 
 
-def recommendations_of(user_id: str, state: UserState, lists: Lists, edition: Edition, now_ms: int) -> Recommendations:
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """When Kafka had a request, and when its lists were made: ms since 1970."""
+
+    requested_ts_ms: int
+    generated_ts_ms: int
+
+
+def recommendations_of(
+    user_id: str, state: UserState, lists: Lists, edition: Edition, stamps: Stamps
+) -> Recommendations:
     """One user's lists with everything that travels along."""
     return Recommendations(
         user_id=user_id,
         recommendation_id=recommendation_id(user_id, state.state_version, edition.model_version, edition.variant),
         state_version=state.state_version,
-        generated_ts_ms=now_ms,
+        requested_ts_ms=stamps.requested_ts_ms,
+        generated_ts_ms=stamps.generated_ts_ms,
         model_version=edition.model_version,
         variant=edition.variant,
         cause=Cause(state.cause.event_id, state.cause.ts_ms, state.cause.received_ts_ms),
@@ -51,7 +62,8 @@ def list_messages(requests: Sequence[Request], lists: Sequence[Lists], edition: 
     for request in requests:
         value = None
         if request.state is not None:
-            whole = recommendations_of(request.user_id, request.state, next(made), edition, now_ms)
+            stamps = Stamps(request.timestamp_ms, now_ms)
+            whole = recommendations_of(request.user_id, request.state, next(made), edition, stamps)
             value = encode_recommendations(whole)
         # Same key, same number of partitions, same hash: the request's partition is the list's.
         messages.append(Outgoing(edition.topic, request.partition, request.user_id.encode(), value))

@@ -30,12 +30,17 @@ class Cause(Struct, frozen=True):
 
 
 class Recommendations(Struct, frozen=True, kw_only=True):
-    """All lists of one user, made at one moment by one model version from one state."""
+    """All lists of one user, made at one moment by one model version from one state.
+
+    `cause.received_ts`, `requested_ts` and `generated_ts` are the stations of the newest event, in ms since 1970: Kafka
+    had it; Kafka had the state that it changed; the lists were made.
+    """
 
     schema_version: int = SCHEMA_VERSION
     user_id: str
     recommendation_id: str
     state_version: int
+    requested_ts_ms: int | None = msgspec.field(name="requested_ts", default=None)
     generated_ts_ms: int = msgspec.field(name="generated_ts")
     model_version: str
     variant: str

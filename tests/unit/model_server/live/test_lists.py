@@ -32,7 +32,7 @@ class Record:
 
 def test_lists_carry_their_cause_and_forgotten_users_a_null() -> None:
     state = state_of((Kind.VIEW, "a"), version=5, event_id="e5", received_ts_ms=77)
-    requests = [Request("ada", None, None, 1, 0, 0), Request("bob", state, history_of(state), 2, 0, 0)]
+    requests = [Request("ada", None, None, 1, 0, 0), Request("bob", state, history_of(state), 2, 0, 88)]
     lists: Lists = {"home": (RecommendedItem("x", 1.0, "model", "Picked for you"),)}
     forgotten, made = list_messages(requests, [lists], EDITION, now_ms=123)
     assert (forgotten.key, forgotten.value, forgotten.partition) == (b"ada", None, 1)
@@ -40,7 +40,7 @@ def test_lists_carry_their_cause_and_forgotten_users_a_null() -> None:
     assert made.value is not None
     read = decode_recommendations(made.value)
     assert (read.user_id, read.state_version, read.generated_ts_ms, read.model_version) == ("bob", 5, 123, "m1")
-    assert (read.cause.event_id, read.cause.received_ts_ms) == ("e5", 77)
+    assert (read.cause.event_id, read.cause.received_ts_ms, read.requested_ts_ms) == ("e5", 77, 88)
     assert read.lists == lists
 
 
