@@ -33,7 +33,7 @@ def bench(kafka: ResolvedKafka, *arguments: str) -> dict[str, object]:
 
 
 def test_ingest_races_everybody_who_can_run_here(kafka: ResolvedKafka) -> None:
-    # Several fetches of 1 MiB of each partition: else all output may be there in one moment, and nothing is left to time.
+    # Several fetches of 1 MiB of each partition: else all output may be there in one moment, with nothing to time.
     values = bench(kafka, "ingest", "--events", "100000", "--users", "500", "--rounds", "1")
 
     def speed(name: str) -> object:
