@@ -40,6 +40,7 @@ from model_server.lists import Edition
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
+from model_server.newcomers import ask_for_newcomers
 from model_server.popularity.follower import follow_events
 from model_server.popularity.live import LivePopularity
 from model_server.registry.load import load_version
@@ -161,6 +162,12 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
                 asyncio.create_task(follow_catalog(catalog, shelf, index, catalog_read, metrics), name="catalog"),
                 asyncio.create_task(shelf.encode_forever(), name="texts"),
                 asyncio.create_task(follow_events(events, popularity, half_life_days, _clock_ms(), metrics)),
+                asyncio.create_task(
+                    ask_for_newcomers(
+                        publisher, installation.topics.score_requests, settings.scoring.newcomers_every_s, _clock_ms
+                    ),
+                    name="newcomers",
+                ),
                 asyncio.create_task(measure_lag(requests, health, metrics), name="lag"),
                 asyncio.create_task(beat(health), name="beat"),
             ],
