@@ -42,8 +42,9 @@ export function makeShelf(container, onAct) {
     const ids = entries.map((entry) => entry.item_id);
     const changes = changesBetween(before, ids);
     const focus = focused(before);
-    const places = calm.matches ? null : placesOf(cards);
-    for (const id of changes.went) leave(id, places);
+    const places = calm.matches ? null : placesOf(cards); // all at once, before anything changes: that costs no layout
+    const origin = places && container.getBoundingClientRect();
+    for (const id of changes.went) leave(id, places?.get(id), origin);
     arrange(entries, fresh ? { came: new Set(), moved: new Map() } : changes);
     restore(focus, ids);
     if (places && !from) requestAnimationFrame(slide);
@@ -62,11 +63,10 @@ export function makeShelf(container, onAct) {
     });
   }
 
-  function leave(id, places) {
-    const { root } = cards.get(id);
+  function leave(id, place, origin) {
+    const { root, motion } = cards.get(id);
     cards.delete(id);
-    const place = places?.get(id);
-    stopMotion(root);
+    motion?.cancel();
     root.remove();
     if (!place) return;
     const ghost = root; // the card itself, out of the flow and out of reach
@@ -74,7 +74,6 @@ export function makeShelf(container, onAct) {
     ghost.inert = true;
     ghost.ariaHidden = "true";
     delete ghost.dataset.item;
-    const origin = container.getBoundingClientRect();
     ghost.style.left = `${place.left - origin.left}px`;
     ghost.style.top = `${place.top - origin.top}px`;
     ghost.style.width = `${place.width}px`;
@@ -88,15 +87,15 @@ export function makeShelf(container, onAct) {
     const places = from;
     from = null;
     let arrivals = 0;
-    for (const { root } of cards.values()) stopMotion(root);
+    for (const { motion } of cards.values()) motion?.cancel();
     for (const [id, { left, top }] of placesOf(cards)) {
       const old = places.get(id);
-      const { root } = cards.get(id);
+      const card = cards.get(id);
       if (!old) {
         const delay = 30 * arrivals++;
-        root.animate([{ opacity: 0, transform: "translateY(14px) scale(.94)" }, {}], { ...MOVE, delay, fill: "backwards" });
+        card.motion = card.root.animate([{ opacity: 0, transform: "translateY(14px) scale(.94)" }, {}], { ...MOVE, delay, fill: "backwards" });
       } else if (old.left !== left || old.top !== top) {
-        root.animate([{ transform: `translate(${old.left - left}px, ${old.top - top}px)` }, {}], MOVE);
+        card.motion = card.root.animate([{ transform: `translate(${old.left - left}px, ${old.top - top}px)` }, {}], MOVE);
       }
     }
   }
@@ -104,10 +103,6 @@ export function makeShelf(container, onAct) {
   /** Where each card is drawn just now, in mid-motion too. */
   function placesOf(all) {
     return new Map([...all].map(([id, { root }]) => [id, root.getBoundingClientRect()]));
-  }
-
-  function stopMotion(root) {
-    for (const motion of root.getAnimations()) motion.cancel();
   }
 
   /** Whoever works by keyboard stays where they were: on the card, or on what came into its place. */
@@ -159,7 +154,7 @@ function makeCard(first) {
     element("div", { class: "actions" }, ...ACTIONS.map((action) => actionButton(action, name))),
   );
 
-  const card = { root, entry: first };
+  const card = { root, entry: first, motion: null };
   card.update = (now, place, best, { word, tone }) => {
     card.entry = now;
     delete root.dataset.deed;
