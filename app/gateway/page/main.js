@@ -142,7 +142,8 @@ function showDeed(deed) {
   }
 }
 
-function showConnection(state) {
+function showConnection(state, why = "") {
+  if (why) toast(why);
   part("connection").dataset.state = state;
   say(part("connection-words"), CONNECTION[state]);
 }

@@ -2,9 +2,9 @@
 
 import { element, part, say } from "./dom.js";
 import { makePlot } from "./plot.js";
-import { openStream } from "./stream.js";
 import { milliseconds, shortNumber } from "./words.js";
 
+const EVERY_MS = 1_000;
 const PLOTS = [
   {
     name: "Events", unit: "a second", keys: ["events_per_s"],
@@ -34,31 +34,36 @@ const FACTS = [
 ];
 const NAMES = { agents: "stream agents", model_server: "model server", gateway: "gateway" };
 
-/** Begin to show it. Where the gateway watches nothing, the panel says so and stays small. */
+/**
+ * Show it for as long as the page is open; where the gateway watches nothing, the panel says so and stays small.
+ *
+ * Asked once a second instead of streamed: a browser keeps six connections to an origin, and one stream a tab is enough.
+ */
 export async function watchPipeline(api) {
-  const [status, plots, facts] = [part("pipeline-status"), part("plots"), part("figures")];
-  try {
-    await api.get("/v1/pipeline");
-  } catch (error) {
-    if (error.code === "not_configured") {
-      part("pipeline").classList.add("unwatched");
-      say(status, "Not watched: name the /metrics addresses in RIVERRUN_GATEWAY__SCRAPE to see the pipeline here.");
-      return;
-    }
-  }
+  const [status, plots, figures] = [part("pipeline-status"), part("plots"), part("figures")];
   const rows = PLOTS.map((plot) => plotRow(plots, plot));
-  const cells = FACTS.map(([name, of]) => factRow(facts, name, of));
-  openStream(
-    () => api.streamAddress("/v1/pipeline/stream", "riverrun.page"),
-    {
-      pipeline(now) {
-        rows.forEach((row) => row(now));
-        cells.forEach((cell) => cell(now));
-        say(status, sourcesInWords(now.sources ?? {}));
-      },
-    },
-    (state) => state === "broken" && say(status, "The gateway is away; the figures stand still."),
-  );
+  const cells = FACTS.map(([name, of]) => factRow(figures, name, of));
+  for (;;) {
+    await seen();
+    try {
+      const now = await api.get("/v1/pipeline");
+      rows.forEach((row) => row(now));
+      cells.forEach((cell) => cell(now));
+      say(status, sourcesInWords(now.sources ?? {}));
+    } catch (error) {
+      if (error.code === "not_configured") break;
+      say(status, "The gateway is away; the figures stand still.");
+    }
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+  part("pipeline").classList.add("unwatched");
+  say(status, "Not watched: name the /metrics addresses in RIVERRUN_GATEWAY__SCRAPE to see the pipeline here.");
+}
+
+/** Resolves while somebody looks at the page. */
+function seen() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener("visibilitychange", () => resolve(seen()), { once: true }));
 }
 
 function plotRow(plots, { name, unit, of, words, keys }) {

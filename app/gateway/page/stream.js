@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 8_000;
 /**
  * @param {() => Promise<string>} address
  * @param {Record<string, (data: object) => void>} handlers by the event's name
- * @param {(state: "connecting" | "live" | "broken") => void} onState
+ * @param {(state: "connecting" | "live" | "broken", why?: string) => void} onState
  * @returns {() => void} closes it for good
  */
 export function openStream(address, handlers, onState) {
@@ -25,8 +25,8 @@ export function openStream(address, handlers, onState) {
       const url = await address();
       if (closed) return;
       source = new EventSource(url);
-    } catch {
-      later();
+    } catch (error) {
+      later(error.message);
       return;
     }
     source.onopen = () => {
@@ -43,9 +43,9 @@ export function openStream(address, handlers, onState) {
     }
   }
 
-  function later() {
+  function later(why = "") {
     if (closed) return;
-    onState("broken");
+    onState("broken", why);
     timer = setTimeout(open, pauseMs * (0.75 + Math.random() / 2));
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
