@@ -8,12 +8,13 @@ from types import TracebackType
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from app.contracts.events import Event
-from app.contracts.recommendations import decode_recommendations
+from app.contracts.recommendations import NEWCOMER_ID, decode_recommendations
 from app.demo.scorecard import Arrival, Ledger
 from app.kafka.topics import TopicSpec
 from app.replay import publish_events, replay_producer
 
 _POLL_MS = 100
+_NEWCOMER = NEWCOMER_ID.encode()
 
 
 class Shopfront:
@@ -80,7 +81,7 @@ class Shopfront:
             arrived_s = time.perf_counter()
             for records in polled.values():
                 for record in records:
-                    if record.value is None:
+                    if record.value is None or record.key == _NEWCOMER:
                         continue
                     user_id = record.key.decode()
                     arrival = Arrival(decode_recommendations(record.value), arrived_s)
