@@ -52,14 +52,10 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._items)
 
-    def offsets(self) -> Mapping[int, int]:
-        """Nothing is kept between starts."""
-        return {}
-
-    def take(self, polled: Mapping[int, Sequence[TopicRecord]], _now_ms: int) -> int:
-        """What a poll brought; gives the number of records that are no items."""
+    def take(self, records: Iterable[TopicRecord]) -> int:
+        """Records in log order; gives the number of those that are no items."""
         unreadable = 0
-        for record in (record for records in polled.values() for record in records):
+        for record in records:
             item_id = (record.key or b"").decode(errors="replace")
             if record.value is None:
                 self._items.pop(item_id, None)
@@ -72,8 +68,8 @@ class Catalog:
         self._titles = None
         return unreadable
 
-    def start_over(self) -> None:
-        """The topic was made anew."""
+    def clear(self) -> None:
+        """Forget all of them."""
         self._items.clear()
         self._titles = None
 
@@ -139,8 +135,6 @@ def folded(text: str) -> str:
 
 
 def _kept(item: CatalogItem) -> _Kept:
-    shown = ShownItem(
-        item.title, item.category, item.brand, item.price, item.currency, item.kind, item.attributes
-    )
+    shown = ShownItem(item.title, item.category, item.brand, item.price, item.currency, item.kind, item.attributes)
     whole = msgspec.structs.replace(item, image_embedding=None)  # thousands of numbers that no page shows
     return _Kept(encode_catalog_item(whole), Raw(_encoder.encode(shown)), folded(item.title), item.available)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from app.contracts.events import Event, HandOver, Identify, Inherit, InvalidEvent, decode_event, encode_event
-from app.contracts.recommendations import NEWCOMER
+from app.contracts.recommendations import NEWCOMER_ID
 from app.gateway.auth import Caller
 from app.gateway.problems import Problem
 
@@ -87,8 +87,8 @@ def _read(
 
 def _forbidden(event: Event, caller: Caller, latest_ts_ms: int) -> Problem | None:
     """What is wrong with a well-formed event."""
-    if event.user_id == NEWCOMER:
-        return Problem(422, "invalid_event", f"The user id {NEWCOMER} is riverrun's own.", "user_id")
+    if event.user_id == NEWCOMER_ID:
+        return Problem(422, "invalid_event", f"The user id {NEWCOMER_ID} is riverrun's own.", "user_id")
     if not caller.may_act_for(event.user_id):
         return Problem(403, "forbidden", "The token is for another user's events.", "user_id")
     if isinstance(event, Identify) and not caller.is_server:

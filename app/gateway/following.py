@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError
 
 from app.errors import KafkaUnreachable, TopicMismatch
 from app.gateway.replica import TopicRecord
@@ -96,6 +96,7 @@ class Follower:
         self._keeper = keeper
         self._known_id = known_id
         self._state = state
+        self._next: dict[TopicPartition, int] = {}
 
     async def run(self) -> None:
         """Follow, for ever."""
@@ -117,26 +118,29 @@ class Follower:
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         goal = await self._seek(consumer)
         wait = FetchWait(consumer, FETCH_WAIT_MS, time.monotonic)
-        async with asyncio.TaskGroup() as beside:
-            looking = beside.create_task(self._look(consumer))
-            try:
-                while not looking.done():
-                    polled = await self._poll(consumer)
-                    wait.polled(sum(map(len, polled.values())))
-                    if polled:
-                        self._keeper.take(polled)
-                    if not self._state.caught_up:
-                        self._state.caught_up = await _has_reached(consumer, goal)
-                    await asyncio.sleep(0)  # who waits for an answer comes in between
-            finally:
-                looking.cancel()
+        looking = asyncio.create_task(self._look(consumer))
+        try:
+            while not looking.done():
+                polled = await self._poll(consumer)
+                wait.polled(sum(map(len, polled.values())))
+                if polled:
+                    self._keeper.take(polled)
+                if not self._state.caught_up:
+                    self._state.caught_up = await _has_reached(consumer, goal)
+                await asyncio.sleep(0)  # who waits for an answer comes in between
+            looking.result()
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> dict[int, Sequence[Any]]:
-        try:
-            polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
-        except OffsetOutOfRangeError as error:
-            raise _LogChanged from error
-        return {partition.partition: records for partition, records in polled.items() if records}
+        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        for partition, records in polled.items():
+            # aiokafka goes on at the beginning when the log no longer has the place that was asked for.
+            if records[0].offset < self._next[partition]:
+                raise _LogChanged
+            self._next[partition] = records[-1].offset + 1
+        return {partition.partition: records for partition, records in polled.items()}
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, int]:
         """Go to where the keeper stands; gives the ends of the log.
@@ -152,12 +156,13 @@ class Follower:
             at = kept.get(partition.partition)
             if at is not None and not begins[partition] <= at <= ends[partition]:
                 raise _LogChanged
-            consumer.seek(partition, begins[partition] if at is None else at)
+            self._next[partition] = begins[partition] if at is None else at
+            consumer.seek(partition, self._next[partition])
         self._state.away = ""
         return ends
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
-        """Now and then: does Kafka answer, how far behind is this, is the topic still the same?"""
+        """Ask now and then whether Kafka answers, how far behind this is, and whether the topic is still the same."""
         identity_at_s = time.monotonic() + _IDENTITY_EVERY_S
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -165,7 +170,7 @@ class Follower:
                 ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), _ANSWER_S)
                 positions = {partition: await consumer.position(partition) for partition in ends}
                 self._state.behind = sum(max(0, end - positions[partition]) for partition, end in ends.items())
-                if any(end < positions[partition] for partition, end in ends.items()):
+                if any(end < self._next[partition] for partition, end in ends.items()):
                     raise _LogChanged
                 if time.monotonic() >= identity_at_s:
                     await self._identify()

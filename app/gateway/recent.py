@@ -48,14 +48,14 @@ class RecentUsers:
         self._users: OrderedDict[str, RecentUser] = OrderedDict()
 
     def changed(self, user: RecentUser) -> None:
-        """This user has new lists."""
+        """The user has new lists."""
         self._users[user.user_id] = user
         self._users.move_to_end(user.user_id)
         if len(self._users) > self._capacity:
             self._users.popitem(last=False)
 
     def forgotten(self, user_id: str) -> None:
-        """This user was erased."""
+        """The user was erased."""
         self._users.pop(user_id, None)
 
     def newest(self, limit: int) -> list[RecentUser]:

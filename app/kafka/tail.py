@@ -16,7 +16,7 @@ _MAX_PARTITION_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_tail(
-    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, gather_bytes: int = 1, client_id: str
+    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, client_id: str, gather_bytes: int = 1
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions of the topic, at its beginning.
 
@@ -24,9 +24,9 @@ async def open_tail(
         bootstrap_servers: where.
         topic: what to read.
         request_timeout_ms: how long a request may take.
+        client_id: how the broker's own logs and quotas call the reader.
         gather_bytes: so much is waited for at the broker, a quarter of a second at most; for a statistic, which need
             not know of every record at once.
-        client_id: how the broker's own logs and quotas call the reader.
 
     Raises:
         KafkaUnreachable: no broker answers.
