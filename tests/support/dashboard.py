@@ -2,7 +2,6 @@
 
 import json
 import re
-
 from dataclasses import dataclass
 from typing import Any, Final
 
