@@ -47,11 +47,11 @@ Endpoint = Callable[[Request], Any]
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """One path of the API; `name` stands in metrics."""
+    """One path; `name` stands in metrics and in the documentation."""
 
+    name: str
     method: str
     path: str
-    name: str
     endpoint: Endpoint
 
 
