@@ -212,3 +212,10 @@ def test_cards_slide_to_their_places_unless_motion_is_unwanted(new_page: NewPage
         page.wait_for_timeout(100)
         most: Any = page.evaluate("window.most")
         assert (most > 0) == moves
+
+
+def test_the_pipeline_is_shown_beside_the_list(new_page: NewPage) -> None:
+    page = new_page()
+    expect(page.locator("#pipeline-status")).to_have_text("Every process answers.")
+    expect(page.locator("#figures dd").last).not_to_have_text("–")
+    expect(page.locator("#plots .plot")).to_have_count(4)

@@ -27,7 +27,7 @@ export function makeHistory(api) {
 
   /** Learn titles from a list that came anyway. */
   function learn(entries) {
-    for (const { item } of entries) if (item) items.set(item.item_id, item);
+    for (const { item_id: id, item } of entries) if (item) items.set(id, { ...item, item_id: id });
   }
 
   function add(deed) {
