@@ -33,10 +33,12 @@ class Loop:
 
     Args:
         start_gateway: starts one on a port; 0: a free one.
+        catalog: the topic of items.
     """
 
-    def __init__(self, start_gateway: Callable[[int], GatewayProcess]) -> None:
+    def __init__(self, start_gateway: Callable[[int], GatewayProcess], catalog: str) -> None:
         self._start_gateway = start_gateway
+        self.catalog = catalog
         self.gateway = start_gateway(0).wait_ready()
 
     @property
@@ -88,5 +90,6 @@ def running_loop(bootstrap_servers: str, topics: Topics, settings: Settings, fol
             yield Loop(
                 lambda port: gateways.enter_context(
                     gateway(bootstrap_servers, topics, folder / "gateway", environment, port)
-                )
+                ),
+                topics.catalog.name,
             )
