@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated setting."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def known_variables() -> dict[str, str]:
     """Every environment variable that riverrun reads, with its description."""
     variables: dict[str, str] = {}

@@ -30,11 +30,12 @@ _STREAM_SUFFIX: Final = "/stream"
 _PAGE_HEADERS: Final = [
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        b"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-cache"),  # asked again, answered with 304: after an update no module is an old one
 ]
 _HIDDEN: Final = "***"
 
@@ -46,11 +47,11 @@ Endpoint = Callable[[Request], Any]
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """One path of the API; `name` stands in metrics."""
+    """One path; `name` stands in metrics and in the documentation."""
 
+    name: str
     method: str
     path: str
-    name: str
     endpoint: Endpoint
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import rocksdict
 
+from app.errors import StateError
+
 MB: Final = 1024 * 1024
 _BUFFERS: Final = 3
 _BLOOM_BITS_PER_KEY: Final = 10
@@ -20,7 +22,7 @@ def open_database(path: Path, write_buffer_mb: int) -> Any:
     """Open or make it; flushed and closed by `close()`.
 
     Raises:
-        Exception: it cannot be opened.
+        StateError: it cannot be opened.
     """
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
@@ -33,7 +35,12 @@ def open_database(path: Path, write_buffer_mb: int) -> Any:
     blocks.disable_cache()  # the page cache serves as well, and gives way when memory is needed
     blocks.set_bloom_filter(_BLOOM_BITS_PER_KEY, block_based=False)
     options.set_block_based_table_factory(blocks)
-    database = rocksdict.Rdict(str(path), options)
+    try:
+        database = rocksdict.Rdict(str(path), options)
+    except Exception as error:  # rocksdict has no narrower one
+        raise StateError(
+            f"What is kept in {path} cannot be opened: {error}.", hint="Remove the folder: it is read from Kafka again."
+        ) from error
     writing = rocksdict.WriteOptions()
     writing.disable_wal = True  # type: ignore[method-assign, assignment]  # the stub calls this property a method
     database.set_write_options(writing)

@@ -19,7 +19,11 @@ POST_EVENTS: Final = MetricSpec(
 IN_FLIGHT: Final = MetricSpec(
     "riverrun_gateway_events_in_flight", MetricKind.GAUGE, "Events waiting for Kafka's acknowledgement."
 )
-STREAMS: Final = MetricSpec("riverrun_gateway_streams", MetricKind.GAUGE, "Open streams.")
+STREAMS: Final = MetricSpec(
+    "riverrun_gateway_streams",
+    MetricKind.GAUGE,
+    "Open streams, of lists and figures, and requests that wait for a list.",
+)
 STREAMS_DROPPED: Final = MetricSpec(
     "riverrun_gateway_streams_dropped_total", MetricKind.COUNTER, "Streams ended because their client read too slowly."
 )

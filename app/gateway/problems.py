@@ -30,6 +30,10 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     retry_after_s: int | None = None
 
 
+NOT_READY: Final = Problem(503, "not_ready", "The gateway is still reading the newest lists.", retry_after_s=1)
+TOO_MANY_STREAMS: Final = Problem(503, "too_many_streams", "No more streams can be opened here.", retry_after_s=5)
+
+
 def refused(problem: Problem) -> Response:
     """The answer that says so."""
     told: dict[str, Any] = {"code": problem.code, "message": problem.message}

@@ -28,6 +28,7 @@ _OFFSET: Final = struct.Struct(">q")
 _ROW_PREFIX: Final = b"r"
 _OFFSET_PREFIX: Final = b"o"
 _NOTE_PREFIX: Final = b"n"
+_CONDEMNED: Final = ".gone"
 
 
 class TopicRecord(Protocol):
@@ -143,7 +144,7 @@ class Replica:
     def start_over(self) -> None:
         """Forget everything."""
         self._database.close()
-        shutil.rmtree(self._folder)
+        _remove(self._folder)
         self._folder.mkdir()
         self._database = open_database(self._folder, self._write_buffer_mb)
 
@@ -178,8 +179,18 @@ def folder_of(state_dir: Path, role: str, topic_id: str) -> Path:
     wanted = state_dir / f"{role}-{topic_id}"
     for other in state_dir.glob(f"{role}-*"):
         if other != wanted:
-            shutil.rmtree(other)
+            _remove(other)
     return wanted
+
+
+def _remove(folder: Path) -> None:
+    """Rename it first: half a database under its old name would be opened by the next start."""
+    condemned = folder.with_suffix(_CONDEMNED)
+    if condemned != folder:
+        if condemned.exists():
+            shutil.rmtree(condemned)
+        folder.rename(condemned)
+    shutil.rmtree(condemned)
 
 
 def _row(found: bytes) -> Row:

@@ -1,11 +1,8 @@
 """The gateway, put together: the only file that names its concrete parts side by side."""
 
-import asyncio
-import logging
-import signal
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,37 +10,38 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
+from starlette.types import ASGIApp
 
-from app.gateway import metrics as table
-from app.gateway.application import ApiRoute, make_application
+from app.gateway.application import make_application
 from app.gateway.auth import AccessRules, Doorkeeper
 from app.gateway.catalog import Catalog
-from app.gateway.endpoints import Desk, Endpoints
+from app.gateway.doors import Doors
+from app.gateway.endpoints import ListDesk, ListEndpoints
 from app.gateway.events import EventLimits, Outbound
-from app.gateway.following import CLIENT_ID, Follower, FollowState, Source
+from app.gateway.following import CLIENT_ID, Follower, FollowState, Keeper, Source
 from app.gateway.health import Health
+from app.gateway.insights import Insights, InsightsDesk
 from app.gateway.intake import Intake, IntakeDesk
-from app.gateway.keepers import CatalogKeeper
+from app.gateway.interests import ROLE as INTERESTS_ROLE
+from app.gateway.interests import InterestsKeeper, InterestsParts
+from app.gateway.items import ItemEndpoints
+from app.gateway.keepers import CATALOG_ROLE, CatalogKeeper
+from app.gateway.pipeline import Pipeline
 from app.gateway.posting import Posting, PostingLimits, Stored
 from app.gateway.recent import RecentEvents
 from app.gateway.response import StreamTerms
-from app.gateway.server import listen, make_server
+from app.gateway.routes import Desks, routes_of
 from app.gateway.shelf import ROLE as LISTS_ROLE
 from app.gateway.shelf import Shelf, ShelfParts
 from app.gateway.streams import Listeners, Signal
-from app.interpreter import tune_interpreter
+from app.gateway.upkeep import flush_for_ever, tick
 from app.kafka.publisher import connected_producer
 from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import Topics, TopicSpec
 from app.observability import Metrics
-from app.settings import Settings
+from app.settings import Settings, listed
 
-CATALOG_ROLE: Final = "catalog"
-_BEAT_S: Final = 1.0
-_FLUSH_EVERY_S: Final = 60.0
 _MS_PER_S: Final = 1_000
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,91 +67,121 @@ class Installation:
     followed: Mapping[str, FollowState]
 
 
-async def serve(installation: Installation, metrics: Metrics, health: Health) -> None:
-    """Serve until SIGTERM or SIGINT.
+@dataclass(frozen=True, slots=True, eq=False)
+class Gateway:
+    """A wired gateway: what is served, what runs beside it for ever, and who is told when it ends."""
+
+    app: ASGIApp
+    beside: Sequence[Callable[[], Awaitable[None]]]
+    listeners: Sequence[Listeners]
+
+
+def followed_topics(settings: Settings, topics: Topics) -> dict[str, TopicSpec]:
+    """The topics that a gateway reads, by role."""
+    always = {LISTS_ROLE: topics.recommendations, CATALOG_ROLE: topics.catalog}
+    return always | ({INTERESTS_ROLE: topics.score_requests} if settings.gateway.keep_interests else {})
+
+
+async def wire(installation: Installation, metrics: Metrics, health: Health, stack: AsyncExitStack) -> Gateway:
+    """Put it together; must run on the event loop that it will live on. What has to be closed is put on the stack.
 
     Raises:
-        KafkaUnreachable: no broker answers at the start.
-        SettingsError: the port is in use.
+        KafkaUnreachable: no broker answers.
     """
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    gateway = installation.settings.gateway
-    listeners, catalog, recent = Listeners(), Catalog(), RecentEvents(gateway.recent_events)
-    doorkeeper = Doorkeeper(installation.rules, time.time)
-    parts = ShelfParts(installation.state_dir, gateway.write_buffer_mb, catalog, listeners, recent, metrics, _clock_ms)
-    async with AsyncExitStack() as stack:
-        shelf = Shelf(parts, installation.topic_ids[installation.topics.recommendations.name])
-        stack.callback(shelf.close)
-        producer = await connected_producer(
-            installation.bootstrap_servers, CLIENT_ID, installation.settings.kafka.request_timeout_ms
-        )
-        stack.push_async_callback(producer.stop)
+    gateway, topics = installation.settings.gateway, installation.topics
+    listeners, viewers = Listeners(), Listeners()
+    catalog, recent = Catalog(), RecentEvents(gateway.recent_events)
+    shelf = _shelf(installation, catalog, listeners, recent, metrics)
+    stack.callback(shelf.close)
+    interests = _interests(installation, metrics)
+    if interests is not None:
+        stack.callback(interests.close)
+    timeout_ms = installation.settings.kafka.request_timeout_ms
+    producer = await connected_producer(installation.bootstrap_servers, CLIENT_ID, timeout_ms)
+    stack.push_async_callback(producer.stop)
+    posting = _posting(installation, producer, recent, listeners)
+    addresses = listed(gateway.scrape)
+    pipeline = Pipeline(addresses, viewers, lambda: len(listeners), _clock_ms) if addresses else None
 
-        def stored(user_id: str, place: Stored) -> None:
-            recent.remember(user_id, place.event_id, place.offset)
-            listeners.tell(user_id, Signal.LOOK)
-
-        posting = Posting(
-            partial(_send, producer, installation.topics.events.name),
-            PostingLimits(gateway.max_in_flight_events, gateway.ack_timeout_s),
-            stored,
-        )
-        agents = installation.settings.agents
-        intake = Intake(
-            IntakeDesk(
-                doorkeeper, posting, EventLimits(agents.max_event_bytes, agents.max_future_s * _MS_PER_S),
-                gateway.max_body_bytes, _clock_ms, lambda: uuid.uuid4().hex, metrics,
-            )
-        )  # fmt: skip
-        terms = StreamTerms(listeners, gateway.slow_client_s, metrics)
-        endpoints = Endpoints(Desk(doorkeeper, shelf, catalog, listeners, terms, gateway.max_streams, health, metrics))
-        app = make_application(
-            _api(endpoints, intake), metrics,
-            allowed_origins=_listed(gateway.allowed_origins), log_access=gateway.access_log,
-        )  # fmt: skip
-        followers = [
-            _follower(installation, installation.topics.recommendations, shelf, LISTS_ROLE),
-            _follower(installation, installation.topics.catalog, CatalogKeeper(catalog, metrics), CATALOG_ROLE),
-        ]
-        listener = listen(gateway.host, gateway.port)
-        stack.callback(listener.close)
-        server = make_server(app)
-        logger.info("Gateway on http://%s:%d.", *listener.getsockname()[:2])
-        tune_interpreter()
-        others = [asyncio.create_task(each.run()) for each in followers]
-        others.append(asyncio.create_task(_tick(installation, listeners, posting, metrics, health)))
-        others.append(asyncio.create_task(_flush(shelf)))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
-        health.stopping = True
-        server.should_exit = True
-        listeners.end()
-        await asyncio.wait({serving})
-        for task in (*others, stopping):
-            task.cancel()
-        for result in await asyncio.gather(serving, *others, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
-
-
-def _api(endpoints: Endpoints, intake: Intake) -> list[ApiRoute]:
-    user = "/v1/users/{user_id:path}"
-    return [
-        ApiRoute("POST", "/v1/events", "events", intake.events),
-        ApiRoute("POST", "/v1/tokens", "tokens", intake.tokens),
-        ApiRoute("GET", f"{user}/recommendations", "recommendations", endpoints.recommendations),
-        ApiRoute("GET", f"{user}/recommendations/stream", "stream", endpoints.stream),
-        ApiRoute("GET", "/v1/users", "users", endpoints.users),
-        ApiRoute("GET", "/v1/items", "items", endpoints.items),
-        ApiRoute("GET", "/v1/items/{item_id:path}", "item", endpoints.item),
-        ApiRoute("GET", "/readyz", "readyz", endpoints.readyz),
+    doors = Doors(Doorkeeper(installation.rules, time.time), health)
+    terms, viewers_terms = (StreamTerms(each, gateway.slow_client_s, metrics) for each in (listeners, viewers))
+    desks = Desks(
+        intake=Intake(_intake_desk(installation, doors.doorkeeper, posting, metrics)),
+        lists=ListEndpoints(ListDesk(doors, shelf, terms, gateway.max_streams)),
+        items=ItemEndpoints(doors, catalog),
+        insights=Insights(InsightsDesk(doors, interests, pipeline, viewers_terms, gateway.max_streams)),
+    )
+    app = make_application(
+        routes_of(desks), metrics, allowed_origins=listed(gateway.allowed_origins), log_access=gateway.access_log
+    )
+    keepers: dict[str, Keeper] = {LISTS_ROLE: shelf, CATALOG_ROLE: CatalogKeeper(catalog, metrics)}
+    replicas: list[Shelf | InterestsKeeper] = [shelf]
+    if interests is not None:
+        keepers[INTERESTS_ROLE] = interests
+        replicas.append(interests)
+    followed = followed_topics(installation.settings, topics)
+    beside: list[Callable[[], Awaitable[None]]] = [
+        *(_follower(installation, followed[role], keeper, role).run for role, keeper in keepers.items()),
+        partial(tick, installation.followed, (listeners, viewers), posting, metrics, health),
+        partial(flush_for_ever, replicas),
     ]
+    if pipeline is not None:
+        beside.append(pipeline.run)
+    return Gateway(app, beside, (listeners, viewers))
 
 
-def _follower(installation: Installation, topic: TopicSpec, keeper: Any, role: str) -> Follower:
+def _shelf(
+    installation: Installation, catalog: Catalog, listeners: Listeners, recent: RecentEvents, metrics: Metrics
+) -> Shelf:
+    parts = ShelfParts(
+        state_dir=installation.state_dir,
+        write_buffer_mb=installation.settings.gateway.write_buffer_mb,
+        catalog=catalog,
+        listeners=listeners,
+        recent_events=recent,
+        metrics=metrics,
+        clock_ms=_clock_ms,
+    )
+    return Shelf(parts, installation.topic_ids[installation.topics.recommendations.name])
+
+
+def _interests(installation: Installation, metrics: Metrics) -> InterestsKeeper | None:
+    gateway = installation.settings.gateway
+    if not gateway.keep_interests:
+        return None
+    parts = InterestsParts(installation.state_dir, gateway.write_buffer_mb, metrics, _clock_ms)
+    return InterestsKeeper(parts, installation.topic_ids[installation.topics.score_requests.name])
+
+
+def _posting(
+    installation: Installation, producer: AIOKafkaProducer, recent: RecentEvents, listeners: Listeners
+) -> Posting:
+    gateway, topic = installation.settings.gateway, installation.topics.events.name
+
+    async def send(event: Outbound) -> Any:
+        return await producer.send(topic, event.value, key=event.user_id.encode())
+
+    def stored(user_id: str, place: Stored) -> None:
+        recent.remember(user_id, place.event_id, place.offset)
+        listeners.tell(user_id, Signal.LOOK)
+
+    return Posting(send, PostingLimits(gateway.max_in_flight_events, gateway.ack_timeout_s), stored)
+
+
+def _intake_desk(installation: Installation, doorkeeper: Doorkeeper, posting: Posting, metrics: Metrics) -> IntakeDesk:
+    agents = installation.settings.agents
+    return IntakeDesk(
+        doorkeeper=doorkeeper,
+        posting=posting,
+        limits=EventLimits(agents.max_event_bytes, agents.max_future_s * _MS_PER_S),
+        max_body_bytes=installation.settings.gateway.max_body_bytes,
+        clock_ms=_clock_ms,
+        new_id=lambda: uuid.uuid4().hex,
+        metrics=metrics,
+    )
+
+
+def _follower(installation: Installation, topic: TopicSpec, keeper: Keeper, role: str) -> Follower:
     source = Source(
         installation.bootstrap_servers,
         topic,
@@ -161,37 +189,6 @@ def _follower(installation: Installation, topic: TopicSpec, keeper: Any, role: s
         lambda: topic_ids(installation.bootstrap_servers, [topic.name])[topic.name],
     )
     return Follower(source, keeper, installation.topic_ids[topic.name], installation.followed[role])
-
-
-async def _send(producer: AIOKafkaProducer, topic: str, event: Outbound) -> "asyncio.Future[Any]":
-    acknowledgement: asyncio.Future[Any] = await producer.send(topic, event.value, key=event.user_id.encode())
-    return acknowledgement
-
-
-async def _tick(
-    installation: Installation, listeners: Listeners, posting: Posting, metrics: Metrics, health: Health
-) -> None:
-    """Once a second: show that the loop runs, let streams beat, and look at what is counted only now and then."""
-    while True:
-        health.beat()
-        listeners.beat()
-        metrics.gauge(table.STREAMS).set(len(listeners))
-        metrics.gauge(table.IN_FLIGHT).set(posting.in_flight)
-        metrics.gauge(table.READY).set(1 if health.ready().ok else 0)
-        for role, state in installation.followed.items():
-            metrics.gauge(table.LAG, role).set(state.behind)
-        await asyncio.sleep(_BEAT_S)
-
-
-async def _flush(shelf: Shelf) -> None:
-    """A tombstone lives for a day in its topic; what it erased must not come back after a crash."""
-    while True:
-        await asyncio.sleep(_FLUSH_EVERY_S)
-        await asyncio.to_thread(shelf.flush)
-
-
-def _listed(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _clock_ms() -> int:

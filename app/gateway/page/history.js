@@ -27,7 +27,7 @@ export function makeHistory(api) {
 
   /** Learn titles from a list that came anyway. */
   function learn(entries) {
-    for (const { item } of entries) if (item) items.set(item.item_id, item);
+    for (const { item_id: id, item } of entries) if (item) items.set(id, { ...item, item_id: id });
   }
 
   function add(deed) {
@@ -52,7 +52,7 @@ export function makeHistory(api) {
         ...answer.queries.map(({ text, ts }) => ({ kind: "search", query: text, ts })),
       ].sort((a, b) => b.ts - a.ts);
     } catch (error) {
-      if (error.status === 404) kept = error.code !== "interests_not_kept";
+      if (error.status === 404) kept = false; // the gateway keeps no interests
       if (asked !== userId) return;
     }
     await fetchTitles();

@@ -17,6 +17,7 @@ import { ago, milliseconds } from "./words.js";
 const HOME = "home";
 const SAMPLE = 20;
 const TOAST_MS = 6_000;
+const OLD_MS = 10_000;
 const SURE_MS = 4_000;
 const CONNECTION = { connecting: "Connecting…", live: "Live", broken: "Connection lost, reconnecting…" };
 const SURFACES = { home: "For you", popular: "Popular", new: "New" };
@@ -40,7 +41,10 @@ part("become-visitor").addEventListener("click", () => {
   part("people").close();
   become(newVisitor());
 });
-makeSure(part("forget"), "Really forget?", () => session.act("forget", {}));
+makeSure(part("forget"), "Really forget?", () => {
+  if (session.newest()?.known) session.act("forget", {});
+  else toast("There is nothing to forget.");
+});
 part("tabs").addEventListener("click", (click) => {
   const name = click.target.closest("[data-surface]")?.dataset.surface;
   if (name && name !== surface) become(session.userId, name);
@@ -63,11 +67,11 @@ function become(userId, name = HOME) {
   shelf.show([]);
   say(part("shelf-title"), SURFACES[surface] ?? surface);
   say(part("shelf-line"), "Opening the stream…");
-  let first = true;
+  let known = false; // whether the list before this one was theirs
   session = openSession(api, { userId, surface }, {
     list(list) {
-      showList(list, first);
-      first = false;
+      showList(list, known);
+      known = list.known;
     },
     answered: showAnswer,
     deed: showDeed,
@@ -87,23 +91,21 @@ function act(kind, entry, place) {
   return session.act(kind, { item_id: entry.item_id, ...context });
 }
 
-function showList(list, first) {
+function showList(list, knownBefore) {
   showTabs(list.surfaces ?? []);
   if (!list.known && !list.items.length) {
     showSample("Nothing is known of you yet. Open or like any of these: one click makes the list yours.");
     return;
   }
   history.learn(list.items);
-  const changes = shelf.show(list.items, { fresh: first });
+  const changes = shelf.show(list.items, { fresh: !knownBefore });
   if (!list.known) {
     say(part("shelf-line"), "What others like just now. One click makes the list yours.");
     return;
   }
-  const words = first ? `${list.items.length} items` : inWords(changes);
-  const freshMs = Math.max(list.generated_ts - list.cause.received_ts, 0);
-  const made = first ? `made ${ago(list.generated_ts, Date.now())}` : `made ${milliseconds(freshMs)} ms after the event reached Kafka`;
-  say(part("shelf-line"), `${capital(words)} · ${made}`);
-  if (!first) say(part("announcement"), `The list changed: ${words}.`);
+  const words = knownBefore ? inWords(changes) : `${list.items.length} items for you`;
+  say(part("shelf-line"), `${capital(words)} · made ${whenMade(list)}`);
+  say(part("announcement"), `The list changed: ${words}.`);
   history.refreshSoon();
 }
 
@@ -180,6 +182,11 @@ function makeSure(button, question, action) {
     say(button, question);
     timer = setTimeout(relax, SURE_MS);
   });
+}
+
+function whenMade({ generated_ts: generatedTs, cause }) {
+  const ageMs = Date.now() - generatedTs;
+  return ageMs > OLD_MS ? ago(generatedTs, Date.now()) : `${Math.max(generatedTs - cause.received_ts, 0)} ms after the event`;
 }
 
 function capital(words) {

@@ -29,7 +29,7 @@ export function isVisitor(userId) {
 export function showPerson(userId) {
   const visitor = isVisitor(userId);
   say(part("person-name"), visitor ? "New visitor" : `Person ${userId}`);
-  say(part("person-id"), visitor ? userId : "a real person of the data set");
+  say(part("person-id"), visitor ? userId : "a real person");
   dress(part("person-face"), userId, visitor);
 }
 

@@ -51,7 +51,7 @@ export async function watchPipeline(api) {
       cells.forEach((cell) => cell(now));
       say(status, sourcesInWords(now.sources ?? {}));
     } catch (error) {
-      if (error.code === "not_configured") break;
+      if (error.status === 404) break;
       say(status, "The gateway is away; the figures stand still.");
     }
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));

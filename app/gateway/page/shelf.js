@@ -12,6 +12,7 @@ const ACTIONS = [
   { kind: "like", icon: "heart", label: "Like" },
   { kind: "dislike", icon: "hide", label: "Hide" },
 ];
+const SHORTEST = 0.15;
 const SOURCES = { model: "model", popularity: "popular", new: "new", catalog: "catalogue" };
 
 /**
@@ -53,12 +54,12 @@ export function makeShelf(container, onAct) {
   }
 
   function arrange(entries, changes) {
-    const best = bestScores(entries);
+    const shares = sharesOf(entries);
     const ordered = entries.map((entry) => [entry.item_id, cards.get(entry.item_id) ?? makeCard(entry)]);
     cards.clear();
     ordered.forEach(([id, card], place) => {
       cards.set(id, card);
-      card.update(entries[place], place, best, badgeOf(id, changes));
+      card.update(entries[place], place, shares[place], badgeOf(id, changes));
       if (container.children[place] !== card.root) container.insertBefore(card.root, container.children[place] ?? null);
     });
   }
@@ -135,7 +136,7 @@ export function makeShelf(container, onAct) {
 
 
 function makeCard(first) {
-  const item = first.item ?? { item_id: first.item_id };
+  const item = { ...first.item, item_id: first.item_id };
   const { name, year } = titleOf(item);
   const rank = element("span", { class: "rank" });
   const badge = element("span", { class: "badge", "aria-hidden": "true" });
@@ -155,7 +156,7 @@ function makeCard(first) {
   );
 
   const card = { root, entry: first, motion: null };
-  card.update = (now, place, best, { word, tone }) => {
+  card.update = (now, place, share, { word, tone }) => {
     card.entry = now;
     delete root.dataset.deed;
     say(rank, String(place + 1));
@@ -167,9 +168,9 @@ function makeCard(first) {
     rank.hidden = now.score === undefined;
     meter.classList.toggle("unknown", now.score === undefined);
     if (now.score !== undefined) {
-      bar.style.setProperty("--share", Math.max(0.04, now.score / (best.get(now.source) || 1)).toFixed(3));
+      bar.style.setProperty("--share", share.toFixed(3));
       say(score, shortNumber(now.score));
-      meter.title = `Score ${now.score} (the bar: as part of the best of the same source)`;
+      meter.title = `Score ${now.score}; the bar compares it with the same source's best and worst in this list`;
     }
     say(reason, now.reason ?? "");
     reason.title = now.reason ?? "";
@@ -184,11 +185,14 @@ function actionButton({ kind, icon: name, label, wide }, title) {
   return button;
 }
 
-/** Scores of different sources are different things: each bar is measured against the best of its own source. */
-function bestScores(entries) {
-  const best = new Map();
-  for (const { source, score } of entries) best.set(source, Math.max(best.get(source) ?? 0, score ?? 0));
-  return best;
+/** Scores of different sources are different things: a bar runs from its own source's worst (short) to its best (1). */
+function sharesOf(entries) {
+  const bySource = Map.groupBy(entries, ({ source }) => source);
+  return entries.map(({ source, score }) => {
+    const scores = bySource.get(source).map((other) => other.score ?? 0);
+    const [worst, best] = [Math.min(...scores), Math.max(...scores)];
+    return best > worst ? SHORTEST + ((1 - SHORTEST) * (score - worst)) / (best - worst) : 1;
+  });
 }
 
 function badgeOf(id, { came, moved }) {
