@@ -49,14 +49,22 @@ class Shopfront:
         await self._consumer.stop()
         await self.producer.stop()
 
-    async def visit(self, topic: str, events: AsyncIterator[Event], on_event: Callable[[Event], None]) -> None:
-        """Send events as they come; `on_event` is called just before each is sent, to look at what is on show."""
+    async def visit(self, topic: str, events: AsyncIterator[Event], on_event: Callable[[Event], bool | None]) -> None:
+        """Send events as they come.
+
+        Args:
+            topic: of the events.
+            events: at their pace.
+            on_event: called just before each is sent, to look at what is on show; True: it sent the event another way.
+        """
         ledger = self.ledger
 
         async def noted() -> AsyncIterator[Event]:
             async for event in events:
-                on_event(event)
-                yield event
+                if on_event(event):
+                    ledger.sent(event)
+                else:
+                    yield event
 
         await publish_events(self.producer, topic, noted(), ledger.sent, ledger.stored)
 
