@@ -91,13 +91,14 @@ def abort_connection(scope: Scope) -> None:
         abort()
 
 
-def make_room(max_streams: int) -> None:
-    """Allow as many open connections as the system does, and say so where those are too few."""
+def room_for_streams(wanted: int) -> int:
+    """Allow as many open connections as the system does; gives the number of streams that leaves, and says if fewer."""
     descriptors = raise_descriptor_limit()
-    if 0 <= descriptors < max_streams + _DESCRIPTORS_BESIDES_STREAMS:  # negative: no limit
-        logger.warning(
-            "Only %d files may be open, too few for %d streams: raise the limit (ulimit -Hn, LimitNOFILE), "
-            "or lower RIVERRUN_GATEWAY__MAX_STREAMS.",
-            descriptors,
-            max_streams,
-        )
+    there_is = descriptors - _DESCRIPTORS_BESIDES_STREAMS
+    if descriptors < 0 or there_is >= wanted:  # negative: no limit
+        return wanted
+    logger.warning(
+        "Only %d files may be open: %d streams instead of %d. Raise the limit (ulimit -Hn, LimitNOFILE).",
+        descriptors, there_is, wanted,
+    )  # fmt: skip
+    return max(1, there_is)
