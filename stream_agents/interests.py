@@ -4,7 +4,7 @@ Pure: what to read and where things go are arguments. Idempotent, because the fo
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,8 @@ from app.contracts.dead_letters import DeadLetter, encode_dead_letter
 from app.contracts.events import Event, encode_event
 from app.errors import StateError
 from app.interests.draft import Bounds
-from app.interests.fold import Folded, fold
-from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
+from app.interests.fold import Folded, UserEvents, fold
+from app.interests.intake import IntakeLimits, SourceRecord, by_user, take_in
 from app.interests.shrink import halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
@@ -88,17 +88,33 @@ class InterestsProcess:
         Raises:
             StateError: a row of the table was written by another version of riverrun.
         """
-        intake = take_in(records, self.limits)
-        rows = read_rows(list(intake.events))
-        states = {key: decode_state(row) for key, row in zip(intake.events, rows, strict=True) if row is not None}
-        folded = fold(states, intake.events, self.bounds, is_home=lambda key: self.home(key) == partition)
-        encoded, trimmed = encode_rows(folded.states, self.max_row_bytes)
+        dead_letters: list[DeadLetter] = []
+        folded, records_of = Folded(), by_user(records)
+        users = self._users(records_of, read_rows(list(records_of)), dead_letters.append)
+        states = fold(users, self.bounds, folded, is_home=lambda key: self.home(key) == partition)
+        rows, trimmed = encode_rows(states, self.max_row_bytes)
         return ProcessedBatch(
-            rows=encoded,
+            rows=rows,
             first=[self._follow_up(event) for event in folded.follow_ups],
-            beside=self._dead_letters(intake.dead_letters, records),
-            summary=_summary(records, intake, folded, encoded, trimmed),
+            beside=self._dead_letters(dead_letters, records),
+            summary=_summary(records, dead_letters, folded, rows, trimmed),
         )
+
+    def _users(
+        self,
+        records_of: Mapping[bytes, Sequence[SourceRecord]],
+        rows: Sequence[bytes | None],
+        set_aside: Callable[[DeadLetter], None],
+    ) -> Iterator[UserEvents]:
+        """Whoever has events among these records, and their state before.
+
+        One by one: each user goes through all of the fold before the next one is looked at, while their few objects
+        are in the processor's cache. Step by step over a whole batch took a third longer.
+        """
+        for (key, records), row in zip(records_of.items(), rows, strict=True):
+            events = take_in(records, self.limits, set_aside)
+            if events:
+                yield UserEvents(key, None if row is None else decode_state(row), events)
 
     def _follow_up(self, event: Event) -> Outgoing:
         key = event.user_id.encode()
@@ -117,11 +133,13 @@ class InterestsProcess:
         return Outgoing(self.routes.dead_letters, partition, key, encode_dead_letter(letter))
 
 
-def encode_rows(states: Mapping[bytes, UserState | None], max_row_bytes: int) -> tuple[dict[bytes, bytes | None], int]:
+def encode_rows(
+    states: Iterable[tuple[bytes, UserState | None]], max_row_bytes: int
+) -> tuple[dict[bytes, bytes | None], int]:
     """The states' rows by key, and how many had to be cut to fit."""
     rows: dict[bytes, bytes | None] = {}
     trimmed = 0
-    for key, state in states.items():
+    for key, state in states:
         if state is None:
             rows[key] = None
             continue
@@ -158,7 +176,7 @@ def row_version(row: bytes) -> int:
 
 def _summary(
     records: Sequence[SourceRecord],
-    intake: Intake,
+    dead_letters: Sequence[DeadLetter],
     folded: Folded,
     rows: Mapping[bytes, bytes | None],
     trimmed: int,
@@ -174,7 +192,7 @@ def _summary(
             "rerouted": folded.rerouted,
         },
         late=folded.late,
-        dead_letters=Counter(letter.reason.value for letter in intake.dead_letters),
+        dead_letters=Counter(letter.reason.value for letter in dead_letters),
         follow_ups=len(folded.follow_ups),
         users_changed=len(rows) - forgotten,
         users_forgotten=forgotten,

@@ -4,14 +4,17 @@ Bad data is a value here, never an exception. What is tolerated: a null key (the
 fields, unknown items, events older than the newest one, events sent twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
 from app.contracts.events import Event, InvalidEvent, decode_event, is_internal
+
+NOBODY: Final = b""
+"""In the place of a user's key, where a record tells none."""
 
 
 class SourceRecord(Protocol):
@@ -48,53 +51,59 @@ class IntakeLimits:
     max_future_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """A partition's records, sorted into events and dead letters.
+def by_user(records: Iterable[SourceRecord]) -> dict[bytes, list[SourceRecord]]:
+    """A partition's records by the key of the user whose events they should be, each user's in log order.
 
-    Attributes:
-        events: each user's, in log order, by the user's key (the id in UTF-8).
-        dead_letters: the rest.
+    Judges nothing: that is `take_in`'s. A record without a key belongs to the user that its event names.
     """
+    users: dict[bytes, list[SourceRecord]] = {}
+    for record in records:
+        key = record.key
+        if key is None:
+            key = _user_of(record)
+        if key in users:
+            users[key].append(record)
+        else:
+            users[key] = [record]
+    return users
 
-    events: dict[bytes, list[ReceivedEvent]]
-    dead_letters: list[DeadLetter]
 
-
-def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
-    """Decode, check and group the records of one partition, in log order. Pure."""
-    events: dict[bytes, list[ReceivedEvent]] = {}
-    dead_letters: list[DeadLetter] = []
+def take_in(
+    records: Iterable[SourceRecord], limits: IntakeLimits, set_aside: Callable[[DeadLetter], None]
+) -> list[ReceivedEvent]:
+    """The events in these records, in their order; `set_aside` is told of what is none."""
+    events: list[ReceivedEvent] = []
     max_bytes, max_future_ms = limits.max_event_bytes, limits.max_future_ms
     for record in records:
         value = record.value
         if value is None:
             detail = "an event needs a value; to erase a user send a forget event"
-            dead_letters.append(_dead(record, DeadReason.NULL_VALUE, detail))
+            set_aside(_dead(record, DeadReason.NULL_VALUE, detail))
             continue
         if len(value) > max_bytes and not is_internal(value):
             detail = f"the event has {len(value)} bytes; at most {max_bytes}"
-            dead_letters.append(_dead(record, DeadReason.TOO_LARGE, detail))
+            set_aside(_dead(record, DeadReason.TOO_LARGE, detail))
             continue
         event = decode_event(value)
         if isinstance(event, InvalidEvent):
-            dead_letters.append(_dead(record, DeadReason.INVALID, event.reason, event.field))
+            set_aside(_dead(record, DeadReason.INVALID, event.reason, event.field))
             continue
-        key, received_ms = event.user_id.encode(), record.timestamp
-        if key != record.key is not None:
+        key, received_ms = record.key, record.timestamp
+        if key is not None and key != event.user_id.encode():
             detail = "the record's key is not the event's user_id"
-            dead_letters.append(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
+            set_aside(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
         elif event.ts_ms > received_ms + max_future_ms:
             ahead_s = (event.ts_ms - received_ms) // 1000
             detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
-            dead_letters.append(_dead(record, DeadReason.FUTURE, detail, "ts"))
+            set_aside(_dead(record, DeadReason.FUTURE, detail, "ts"))
         else:
-            received = ReceivedEvent(event, record.offset, received_ms)
-            if key in events:
-                events[key].append(received)
-            else:
-                events[key] = [received]
-    return Intake(events, dead_letters)
+            events.append(ReceivedEvent(event, record.offset, received_ms))
+    return events
+
+
+def _user_of(record: SourceRecord) -> bytes:
+    event = None if record.value is None else decode_event(record.value)
+    return NOBODY if event is None or isinstance(event, InvalidEvent) else event.user_id.encode()
 
 
 def _dead(record: SourceRecord, reason: DeadReason, detail: str, field: str = "") -> DeadLetter:

@@ -116,7 +116,7 @@ def test_a_state_that_does_not_fit_loses_its_older_half() -> None:
     interactions = [Interaction(f"item-{number}" * 20, Kind.VIEW, number) for number in range(50)]
     whole = encode_state(state(5, interactions=interactions))
 
-    rows, trimmed = encode_rows({b"ada": state(5, interactions=interactions)}, len(whole) // 2)
+    rows, trimmed = encode_rows([(b"ada", state(5, interactions=interactions))], len(whole) // 2)
 
     row = rows[b"ada"]
     assert row is not None
