@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.contracts.dead_letters import DeadLetter, encode_dead_letter
+from app.contracts.dead_letters import encode_dead_letter
 from app.contracts.events import Event, encode_event
 from app.errors import StateError
 from app.interests.draft import Bounds
 from app.interests.fold import Folded, UserEvents, fold
-from app.interests.intake import IntakeLimits, SourceRecord, by_user, take_in
+from app.interests.intake import IntakeLimits, Refusal, SourceRecord, by_user, dead_letter, take_in
 from app.interests.shrink import halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
@@ -88,23 +88,23 @@ class InterestsProcess:
         Raises:
             StateError: a row of the table was written by another version of riverrun.
         """
-        dead_letters: list[DeadLetter] = []
+        refusals: list[Refusal] = []
         folded, records_of = Folded(), by_user(records)
-        users = self._users(records_of, read_rows(list(records_of)), dead_letters.append)
+        users = self._users(records_of, read_rows(list(records_of)), refusals.append)
         states = fold(users, self.bounds, folded, is_home=lambda key: self.home(key) == partition)
         rows, trimmed = encode_rows(states, self.max_row_bytes)
         return ProcessedBatch(
             rows=rows,
             first=[self._follow_up(event) for event in folded.follow_ups],
-            beside=self._dead_letters(dead_letters, records),
-            summary=_summary(records, dead_letters, folded, rows, trimmed),
+            beside=[self._dead_letter(refusal, partition) for refusal in refusals],
+            summary=_summary(records, refusals, folded, rows, trimmed),
         )
 
     def _users(
         self,
         records_of: Mapping[bytes, Sequence[SourceRecord]],
         rows: Sequence[bytes | None],
-        set_aside: Callable[[DeadLetter], None],
+        refuse: Callable[[Refusal], None],
     ) -> Iterator[UserEvents]:
         """Whoever has events among these records, and their state before.
 
@@ -112,7 +112,7 @@ class InterestsProcess:
         are in the processor's cache. Step by step over a whole batch took a third longer.
         """
         for (key, records), row in zip(records_of.items(), rows, strict=True):
-            events = take_in(records, self.limits, set_aside)
+            events = take_in(records, self.limits, refuse)
             if events:
                 yield UserEvents(key, None if row is None else decode_state(row), events)
 
@@ -120,17 +120,14 @@ class InterestsProcess:
         key = event.user_id.encode()
         return Outgoing(self.routes.events, self.home(key), key, encode_event(event))
 
-    def _dead_letters(self, letters: Sequence[DeadLetter], records: Sequence[SourceRecord]) -> list[Outgoing]:
-        if not letters:
-            return []
-        keys = {record.offset: record.key for record in records}
-        return [self._dead_letter(letter, keys[letter.origin.offset]) for letter in letters]
-
-    def _dead_letter(self, letter: DeadLetter, key: bytes | None) -> Outgoing:
+    def _dead_letter(self, refusal: Refusal, partition: int) -> Outgoing:
+        key = refusal.record.key
         if key is not None and len(key) > MAX_DEAD_LETTER_KEY_BYTES:
             key = None  # its first characters are in the letter
-        partition = partition_of(key or b"", self.routes.dead_letters_partitions)
-        return Outgoing(self.routes.dead_letters, partition, key, encode_dead_letter(letter))
+        value = encode_dead_letter(dead_letter(refusal, self.routes.events, partition))
+        return Outgoing(
+            self.routes.dead_letters, partition_of(key or b"", self.routes.dead_letters_partitions), key, value
+        )
 
 
 def encode_rows(
@@ -176,7 +173,7 @@ def row_version(row: bytes) -> int:
 
 def _summary(
     records: Sequence[SourceRecord],
-    dead_letters: Sequence[DeadLetter],
+    refusals: Sequence[Refusal],
     folded: Folded,
     rows: Mapping[bytes, bytes | None],
     trimmed: int,
@@ -192,7 +189,7 @@ def _summary(
             "rerouted": folded.rerouted,
         },
         late=folded.late,
-        dead_letters=Counter(letter.reason.value for letter in dead_letters),
+        dead_letters=Counter(refusal.reason.value for refusal in refusals),
         follow_ups=len(folded.follow_ups),
         users_changed=len(rows) - forgotten,
         users_forgotten=forgotten,

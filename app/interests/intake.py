@@ -18,17 +18,13 @@ NOBODY: Final = b""
 
 
 class SourceRecord(Protocol):
-    """A record as every Kafka client hands it over; `timestamp` in ms since 1970."""
+    """A record of a known partition, as Kafka clients hand it over; `timestamp` in ms since 1970."""
 
     # ruff: noqa: D102  # the names are Kafka's
     @property
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -41,6 +37,16 @@ class ReceivedEvent(Struct, frozen=True, gc=False):
     event: Event
     offset: int
     received_ts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that is no event: what is wrong, and the field's name, empty where there is none."""
+
+    record: SourceRecord
+    reason: DeadReason
+    detail: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,50 +75,52 @@ def by_user(records: Iterable[SourceRecord]) -> dict[bytes, list[SourceRecord]]:
 
 
 def take_in(
-    records: Iterable[SourceRecord], limits: IntakeLimits, set_aside: Callable[[DeadLetter], None]
+    records: Iterable[SourceRecord], limits: IntakeLimits, refuse: Callable[[Refusal], None]
 ) -> list[ReceivedEvent]:
-    """The events in these records, in their order; `set_aside` is told of what is none."""
+    """The events in these records, in their order; `refuse` is told of what is none."""
     events: list[ReceivedEvent] = []
     max_bytes, max_future_ms = limits.max_event_bytes, limits.max_future_ms
     for record in records:
         value = record.value
         if value is None:
             detail = "an event needs a value; to erase a user send a forget event"
-            set_aside(_dead(record, DeadReason.NULL_VALUE, detail))
+            refuse(Refusal(record, DeadReason.NULL_VALUE, detail))
             continue
         if len(value) > max_bytes and not is_internal(value):
             detail = f"the event has {len(value)} bytes; at most {max_bytes}"
-            set_aside(_dead(record, DeadReason.TOO_LARGE, detail))
+            refuse(Refusal(record, DeadReason.TOO_LARGE, detail))
             continue
         event = decode_event(value)
         if isinstance(event, InvalidEvent):
-            set_aside(_dead(record, DeadReason.INVALID, event.reason, event.field))
+            refuse(Refusal(record, DeadReason.INVALID, event.reason, event.field))
             continue
         key, received_ms = record.key, record.timestamp
         if key is not None and key != event.user_id.encode():
             detail = "the record's key is not the event's user_id"
-            set_aside(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
+            refuse(Refusal(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
         elif event.ts_ms > received_ms + max_future_ms:
             ahead_s = (event.ts_ms - received_ms) // 1000
             detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
-            set_aside(_dead(record, DeadReason.FUTURE, detail, "ts"))
+            refuse(Refusal(record, DeadReason.FUTURE, detail, "ts"))
         else:
             events.append(ReceivedEvent(event, record.offset, received_ms))
     return events
 
 
-def _user_of(record: SourceRecord) -> bytes:
-    event = None if record.value is None else decode_event(record.value)
-    return NOBODY if event is None or isinstance(event, InvalidEvent) else event.user_id.encode()
-
-
-def _dead(record: SourceRecord, reason: DeadReason, detail: str, field: str = "") -> DeadLetter:
+def dead_letter(refusal: Refusal, topic: str, partition: int) -> DeadLetter:
+    """The message about a record of this partition."""
+    record = refusal.record
     return DeadLetter(
-        reason=reason,
-        detail=detail,
-        field=field,
-        origin=Origin(record.topic, record.partition, record.offset, record.timestamp),
+        reason=refusal.reason,
+        detail=refusal.detail,
+        field=refusal.field,
+        origin=Origin(topic, partition, record.offset, record.timestamp),
         key=None if record.key is None else record.key[:256].decode(errors="replace"),
         payload=excerpt(record.value),
         payload_bytes=len(record.value or b""),
     )
+
+
+def _user_of(record: SourceRecord) -> bytes:
+    event = None if record.value is None else decode_event(record.value)
+    return NOBODY if event is None or isinstance(event, InvalidEvent) else event.user_id.encode()

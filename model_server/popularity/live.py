@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from app.contracts.dead_letters import DeadLetter
 from app.contracts.events import AddToCart, Click, Event, Like, Purchase, Rate, View
 from app.data.popularity import MS_PER_DAY, Popularity
-from app.interests.intake import IntakeLimits, SourceRecord, take_in
+from app.interests.intake import IntakeLimits, Refusal, SourceRecord, take_in
 from app.interests.popularity import DecayedCounts, PopularItem
 
 # What a surface shows plus what its user has seen, with room to spare.
@@ -71,7 +70,7 @@ class LivePopularity:
         self._next_refresh_s = ended_s + max(_MIN_REFRESH_S, (ended_s - started_s) / _REFRESH_SHARE)
 
 
-def _leave_to_the_agents(_letter: DeadLetter) -> None:
+def _leave_to_the_agents(_refusal: Refusal) -> None:
     """They make the dead letters."""
 
 

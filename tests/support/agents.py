@@ -136,7 +136,7 @@ def golden_rows(log: Sequence[LogRecord], partitions: int) -> Rows:
     """What the whole events log comes to: one fold per partition, without any process in between."""
     rows: Rows = {}
     for partition in range(partitions):
-        events = take_in((record for record in log if record.partition == partition), LIMITS, lambda _letter: None)
+        events = take_in((record for record in log if record.partition == partition), LIMITS, lambda _refusal: None)
         folded = fold_whole({}, events, Bounds(), is_home=_home(partition, partitions))
         rows |= {key.decode(): encode_state(state) for key, state in folded.states.items() if state is not None}
     return rows

@@ -16,8 +16,6 @@ class Record:
     key: bytes | None = None
     offset: int = 0
     timestamp: int = NOON_MS
-    topic: str = "events"
-    partition: int = 0
 
 
 def received(*events: Event, first_offset: int = 0) -> list[ReceivedEvent]:

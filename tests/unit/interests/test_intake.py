@@ -8,7 +8,16 @@ import pytest
 
 from app.contracts.dead_letters import DeadLetter, DeadReason, decode_dead_letter, encode_dead_letter
 from app.contracts.events import Inherit, View
-from app.interests.intake import NOBODY, IntakeLimits, ReceivedEvent, SourceRecord, by_user, take_in
+from app.interests.intake import (
+    NOBODY,
+    IntakeLimits,
+    ReceivedEvent,
+    Refusal,
+    SourceRecord,
+    by_user,
+    dead_letter,
+    take_in,
+)
 from app.interests.state import Interaction, Kind
 from tests.support.events import NOON_MS, Record, record
 
@@ -25,8 +34,9 @@ class Taken(NamedTuple):
 
 
 def taken(*records: SourceRecord) -> Taken:
-    dead_letters: list[DeadLetter] = []
-    return Taken(take_in(records, LIMITS, dead_letters.append), dead_letters)
+    refusals: list[Refusal] = []
+    events = take_in(records, LIMITS, refusals.append)
+    return Taken(events, [dead_letter(refusal, "events", 0) for refusal in refusals])
 
 
 def at_seven(value: bytes | None, key: bytes | None = b"ann") -> Record:
