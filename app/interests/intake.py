@@ -95,7 +95,9 @@ def take_in(
             refuse(Refusal(record, DeadReason.INVALID, event.reason, event.field))
             continue
         key, received_ms = record.key, record.timestamp
-        if key is not None and key != event.user_id.encode():
+        if "\0" in event.user_id:  # the table keeps its own books under such keys
+            refuse(Refusal(record, DeadReason.INVALID, "a user id cannot have the character NUL in it", "user_id"))
+        elif key is not None and key != event.user_id.encode():
             detail = "the record's key is not the event's user_id"
             refuse(Refusal(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
         elif event.ts_ms > received_ms + max_future_ms:

@@ -68,6 +68,7 @@ def without(name: str) -> bytes:
         (json.dumps(view(user_id="bob")).encode(), DeadReason.KEY_MISMATCH, "user_id", "key"),
         (json.dumps(view(ts=NOON_MS + 61_000)).encode(), DeadReason.FUTURE, "ts", "61 s after"),
         (json.dumps(view(session_id="s" * 2_000)).encode(), DeadReason.TOO_LARGE, "", "at most 1000"),
+        (json.dumps(view(user_id="__faust\0offset__")).encode(), DeadReason.INVALID, "user_id", "NUL"),
         (None, DeadReason.NULL_VALUE, "", "forget"),
     ],
 )

@@ -37,6 +37,14 @@ def state(version: int, interactions: Sequence[Interaction] = ()) -> UserState:
     return UserState.of(version, StateCause("e", "view", 1, 1), interactions)
 
 
+def test_a_row_is_read_as_a_state_only_where_an_event_asks_for_it() -> None:
+    table: dict[bytes, bytes | None] = {b"the table's own": b"4711"}
+    batch = process([Record(b"junk", b"the table's own"), *log(view("ada", 1))], table)
+
+    assert batch.rows.keys() == {b"ada"}
+    assert batch.summary.dead_letters == {"invalid": 1}
+
+
 def test_events_become_one_row_per_user() -> None:
     batch = process(log(view("ada", 1), view("bob", 2), view("ada", 3)))
 
