@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
 from app.contracts.events import Event, InvalidEvent, decode_event, is_internal
+from app.contracts.recommendations import NEWCOMER_ID
 
 NOBODY: Final = b""
 """In the place of a user's key, where a record tells none."""
@@ -104,6 +105,9 @@ def take_in(
             ahead_s = (event.ts_ms - received_ms) // 1000
             detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
             refuse(Refusal(record, DeadReason.FUTURE, detail, "ts"))
+        elif event.user_id == NEWCOMER_ID:
+            detail = f"the user id {NEWCOMER_ID} is kept for the lists of newcomers"
+            refuse(Refusal(record, DeadReason.INVALID, detail, "user_id"))
         else:
             events.append(ReceivedEvent(event, record.offset, received_ms))
     return events

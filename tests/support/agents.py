@@ -16,9 +16,9 @@ from app.contracts.events import AddToCart, Click, Event, Impression, Purchase, 
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits, take_in
 from app.interests.state import encode_state
+from app.kafka.partitions import partition_of
 from app.kafka.topics import Topics
 from stream_agents.interests import row_version
-from stream_agents.partitions import partition_of
 from tests.support.folding import fold_whole
 from tests.support.process import ServiceProcess
 
