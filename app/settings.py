@@ -8,7 +8,7 @@ import difflib
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -80,7 +80,42 @@ class ScoringSettings(_Section):
     remembered_users: int = Field(50_000, ge=1, description="users whose encoding can be continued, 1.8 KB each")
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
+    newcomers_every_s: float = Field(30.0, ge=0, description="how often newcomers' lists are made anew; 0: never")
     threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")
+
+
+class GatewaySettings(_Section):
+    """The gateway: events in over HTTP, lists out."""
+
+    host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104  # a server; nothing without a key
+    port: int = Field(8080, ge=0, le=65535, description="port of the API and the page; 0 takes a free one")
+    metrics_port: int = Field(9103, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
+    state_dir: Path = Field(Path(".riverrun/gateway"), description="the newest lists; one folder per gateway")
+    api_keys: SecretStr = Field(SecretStr(""), description="keys of servers, comma-separated, 16 characters at least")
+    token_secret: SecretStr = Field(
+        SecretStr(""), description="signs the tokens of browsers, 32 bytes at least; empty: no tokens"
+    )
+    token_max_ttl_s: int = Field(3_600, ge=1, description="longest life of a token")
+    open_access: bool = Field(False, description="true: no keys and tokens are asked for; for demos")
+    allowed_origins: str = Field("", description="origins of other sites' pages, comma-separated (CORS); empty: none")
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="a larger POST is refused (413)")
+    max_in_flight_events: int = Field(10_000, ge=1, description="events waiting for Kafka; beyond, POSTs get 429")
+    ack_timeout_s: float = Field(5.0, gt=0, description="a POST that Kafka does not take for this long gets 503")
+    max_streams: int = Field(20_000, ge=1, description="open streams; beyond, more get 503")
+    slow_client_s: float = Field(10.0, gt=0, description="a stream whose socket takes nothing for this long is dropped")
+    recent_events: int = Field(100_000, ge=1, description="events whose offsets are remembered for wait_for")
+    keep_interests: bool = Field(False, description="keep what is known of each user, for the demo's page")
+    scrape: str = Field("", description="/metrics addresses for /v1/pipeline, comma-separated; empty: none")
+    access_log: bool = Field(False, description="a log line for each request; never with a token in it")
+    write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per topic kept")
+
+    @model_validator(mode="after")
+    def _access_is_decided(self) -> "GatewaySettings":
+        if self.open_access and self.api_keys.get_secret_value():
+            raise ValueError(
+                "RIVERRUN_GATEWAY__OPEN_ACCESS=true asks for no key, but RIVERRUN_GATEWAY__API_KEYS has some"
+            )
+        return self
 
 
 class Settings(BaseSettings):
@@ -97,6 +132,12 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     agents: AgentsSettings = AgentsSettings()
     scoring: ScoringSettings = ScoringSettings()
+    gateway: GatewaySettings = GatewaySettings()
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated setting."""
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def known_variables() -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from app.interests.state import Interaction, Kind, StateCause, UserState
 from app.interpreter import tune_interpreter
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.publisher import Publisher, connected_producer, unreachable
+from app.kafka.tail import open_tail
 from app.kafka.topics import Topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
@@ -38,12 +40,12 @@ from model_server.lists import Edition
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
+from model_server.newcomers import ask_for_newcomers
 from model_server.popularity.follower import follow_events
 from model_server.popularity.live import LivePopularity
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel, latest_version
 from model_server.scoring.scorer import Scorer
-from model_server.tail import open_tail
 from model_server.text.encoder import TextEncoder
 from model_server.worker import Means, Topology, Worker
 
@@ -125,10 +127,9 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
         publisher = Publisher(await connected_producer(address, GROUP, timeout_ms))
         stack.push_async_callback(publisher.stop)
-        catalog = await stack.enter_async_context(open_tail(address, installation.topics.catalog, timeout_ms))
-        events = await stack.enter_async_context(
-            open_tail(address, installation.topics.events, timeout_ms, gather_bytes=_GATHERED_EVENT_BYTES)
-        )
+        tail = partial(open_tail, address, request_timeout_ms=timeout_ms, client_id=f"{GROUP}-tail")
+        catalog = await stack.enter_async_context(tail(installation.topics.catalog))
+        events = await stack.enter_async_context(tail(installation.topics.events, gather_bytes=_GATHERED_EVENT_BYTES))
         requests = await stack.enter_async_context(_group_consumer(installation))
         shelf = stack.enter_context(Shelf(index, installation.encoder))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
@@ -161,6 +162,12 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
                 asyncio.create_task(follow_catalog(catalog, shelf, index, catalog_read, metrics), name="catalog"),
                 asyncio.create_task(shelf.encode_forever(), name="texts"),
                 asyncio.create_task(follow_events(events, popularity, half_life_days, _clock_ms(), metrics)),
+                asyncio.create_task(
+                    ask_for_newcomers(
+                        publisher, installation.topics.score_requests, settings.scoring.newcomers_every_s, _clock_ms
+                    ),
+                    name="newcomers",
+                ),
                 asyncio.create_task(measure_lag(requests, health, metrics), name="lag"),
                 asyncio.create_task(beat(health), name="beat"),
             ],

@@ -28,6 +28,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from app.contracts.recommendations import NEWCOMER_ID
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.outgoing import Outgoing
 from app.kafka.publisher import Publisher
@@ -276,7 +277,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         metrics.histogram(table.BATCH_USERS).observe(len(scored.lists))
         metrics.counter(table.USERS_SCORED).inc(len(scored.lists))
         metrics.counter(table.USERS_FORGOTTEN).inc(len(batch.requests) - len(scored.lists))
-        metrics.counter(table.FALLBACK_USERS).inc(scored.fallback_users)
+        newcomers = sum(request.user_id == NEWCOMER_ID for request in batch.requests)  # nobody: no fallback
+        metrics.counter(table.FALLBACK_USERS).inc(scored.fallback_users - newcomers)
         metrics.counter(table.UNKNOWN_ITEMS).inc(scored.unknown_items)
         for source, places in scored.sources.items():
             metrics.counter(table.RECOMMENDED_ITEMS, source).inc(places)

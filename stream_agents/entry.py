@@ -8,14 +8,15 @@ from functools import partial
 from app.errors import SettingsError
 from app.interpreter import tune_interpreter
 from app.kafka.topic_admin import verify_topics
+from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import load_topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
+from app.state_folder import claimed_folder
 from stream_agents.batch_path.compatibility import check_compatibility
 from stream_agents.metrics import METRICS
 from stream_agents.progress import Progress, healthy, ready
-from stream_agents.state_folder import check_topic_ids, claimed_folder
-from stream_agents.topic_ids import topic_ids
+from stream_agents.state_folder import check_topic_ids
 from stream_agents.watchdog import Watchdog, end_process
 from stream_agents.wiring import AgentsConfig, WireAgents, wire_agents
 from stream_agents.worker import run_worker

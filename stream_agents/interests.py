@@ -17,8 +17,8 @@ from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
 from app.interests.shrink import halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
+from app.kafka.partitions import partition_of
 from stream_agents.batch_path.contract import ProcessedBatch, ReadRows
-from stream_agents.partitions import partition_of
 
 MAX_DEAD_LETTER_KEY_BYTES: Final = 1_024
 

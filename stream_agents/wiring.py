@@ -10,7 +10,9 @@ from yarl import URL
 
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits
+from app.kafka.partitions import home_of
 from app.kafka.publisher import MAX_BATCH_BYTES, MAX_VALUE_BYTES, connected_producer
+from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import Topics
 from app.observability import Metrics
 from app.settings import AgentsSettings, KafkaSettings
@@ -25,10 +27,9 @@ from stream_agents.batch_path.publisher import RowPublisher
 from stream_agents.batch_path.table import BatchTable
 from stream_agents.interests import InterestsProcess, Routes, row_version
 from stream_agents.observer import AgentsObserver
-from stream_agents.partitions import home_of
 from stream_agents.progress import Progress
 from stream_agents.state_folder import check_topic_ids
-from stream_agents.topic_ids import TopicWatch, topic_ids
+from stream_agents.topic_watch import TopicWatch
 
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from app.cli import bench, contracts, demo, replay, settings, topics
+from app.cli import bench, contracts, demo, gateway, replay, settings, topics
 from app.errors import RiverrunError
 from app.logs import LogLevel, log_to_stderr
 
@@ -45,6 +45,7 @@ def build() -> typer.Typer:
     cli.command(rich_help_panel="Try")(replay.replay)
     for entry in sorted(entry_points(group="riverrun.commands"), key=lambda each: list(_PANELS).index(each.name)):
         cli.command(entry.name, rich_help_panel=_PANELS[entry.name])(entry.load())
+    cli.command(rich_help_panel="Run")(gateway.gateway)
     cli.add_typer(topics.app, name="topics", rich_help_panel="Operate")
     cli.command(rich_help_panel="Operate")(settings.settings)
     cli.command(rich_help_panel="Operate")(contracts.contracts)

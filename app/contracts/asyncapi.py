@@ -65,7 +65,7 @@ def asyncapi_document(topic_names: Mapping[str, str], version: str) -> dict[str,
     schemas, components = msgspec.json.schema_components(
         [channel.message_type for channel in CHANNELS], ref_template=_REF_TEMPLATE
     )
-    _settle([schemas, components])
+    settle([schemas, components])
     messages = {
         _camel(channel.role): {
             "name": channel.role,
@@ -111,11 +111,11 @@ def asyncapi_document(topic_names: Mapping[str, str], version: str) -> dict[str,
     }
 
 
-def _settle(node: Any) -> None:
-    """Make it the same in every process and under every Python."""
+def settle(node: Any) -> None:
+    """Make a schema the same in every process and under every Python."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
     for child in children:
-        _settle(child)
+        settle(child)
     if isinstance(node, dict) and "anyOf" in node:
         node["anyOf"].sort(key=str)  # msgspec's order differs from process to process
     if isinstance(node, dict) and isinstance(node.get("description"), str):

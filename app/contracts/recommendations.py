@@ -11,6 +11,9 @@ from msgspec import Struct
 
 SCHEMA_VERSION: Final = 1
 
+NEWCOMER_ID: Final = "riverrun.newcomer"
+"""The user of whom nothing is known: this key's lists are for whoever has none yet. Their `state_version` is a time."""
+
 
 class RecommendedItem(Struct, frozen=True, gc=False):
     """One place of a list. `source` is where the candidate came from, `reason` is for the shopper."""

@@ -10,11 +10,12 @@ from typing import Final
 
 from app.contracts.events import Event
 from app.data.interactions import Dataset
+from app.demo.browsers import Browsers
 from app.demo.pipeline import Pipeline
 from app.demo.report import DemoReport, freshness_of, quality_of
 from app.demo.scorecard import TOP
 from app.demo.shopfront import Shopfront
-from app.demo.watch import Person, Watch, busiest
+from app.demo.watch import Person, Watch, busiest_first
 from app.errors import RiverrunError
 from app.interests.popularity import DecayedCounts
 from app.kafka.topics import Topics
@@ -24,6 +25,7 @@ _READY_TIMEOUT_S: Final = 120.0
 _SETTLE_TIMEOUT_S: Final = 120.0
 _COUNT_INTERVAL_S: Final = 0.5
 _COUNT_TIMEOUT_S: Final = 10.0
+_VISITORS_PER_PAGE: Final = 4  # of so many visitors one acts through the gateway, the others through Kafka
 
 Screen = Callable[[Watch], AbstractContextManager[object]]
 """Shows a watch for the length of a `with` block."""
@@ -45,7 +47,7 @@ class DemoPlan:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that stands ready when the live part begins."""
+    """Everything that stands ready when the live part begins; `gateway_url` is empty where no gateway was wanted."""
 
     bootstrap_servers: str
     topics: Topics
@@ -54,6 +56,7 @@ class Stage:
     model_version: str
     headline: str
     half_life_ms: float
+    gateway_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +94,16 @@ class LiveRun:
         live = list(events_of(dataset, cut, stop))
         async with Shopfront(self._stage.bootstrap_servers, topics.recommendations) as shop:
             await asyncio.to_thread(self._stage.pipeline.wait_ready, _READY_TIMEOUT_S)
-            self._say("Agents and model server are ready.")
+            self._say(f"Everything is ready. The live page: {self._stage.gateway_url}")
             await self._backfill(shop, events_of(dataset, 0, cut))
             before = await self._accounted(cut, _Counts(0, 0, 0))
             titles = {item.item_id: item.title for item in dataset.catalog}
-            watch = Watch(len(live), titles, shop.ledger, Person(busiest(live)), started_s=time.perf_counter())
+            visitors = busiest_first(live)
+            watch = Watch(len(live), titles, shop.ledger, Person(visitors[0]), started_s=time.perf_counter())
             shop.on_list = watch.arrived
-            with screen(watch):
-                await self._live(shop, watch, live, before)
+            async with Browsers(self._stage.gateway_url, visitors[::_VISITORS_PER_PAGE]) as pages:
+                with screen(watch):
+                    await self._live(shop, pages, watch, live, before)
             after = await self._accounted(len(live), before)
         return DemoReport(
             events=len(live),
@@ -106,8 +111,9 @@ class LiveRun:
             rejected=after.rejected - before.rejected,
             users_changed=len(shop.ledger.users()),
             recommendations=shop.ledger.lists_seen,
-            lost=len(shop.ledger.owed()),
-            freshness_ms=freshness_of(shop.ledger),
+            lost=len(shop.ledger.owed()) + pages.waiting,
+            freshness_ms=freshness_of(shop.ledger.freshness_s),
+            browser_ms=freshness_of(pages.freshness_s),
             live=quality_of(watch.lists, watch.popularity),
             model_version=self._stage.model_version,
             seconds=round(time.monotonic() - started_s, 1),
@@ -125,13 +131,19 @@ class LiveRun:
         self._say(f"The past of {users} users is in; all have lists ({time.monotonic() - start_s:.1f} s).")
         shop.ledger.start_counting()
 
-    async def _live(self, shop: Shopfront, watch: Watch, live: list[Event], before: _Counts) -> None:
+    async def _live(self, shop: Shopfront, pages: Browsers, watch: Watch, live: list[Event], before: _Counts) -> None:
         counting = asyncio.create_task(self._keep_counting(watch, before))
+
+        def acts(event: Event) -> bool:
+            self._judge(watch, event)
+            return pages.post(event)
+
         try:
             traffic = paced(live, self._plan.events_per_s)
-            await shop.visit(self._stage.topics.events.name, traffic, lambda event: self._judge(watch, event))
+            await shop.visit(self._stage.topics.events.name, traffic, acts)
             # Whoever still waits for a list after this is counted as lost by the report.
             await shop.settled(_SETTLE_TIMEOUT_S)
+            await pages.settled(_SETTLE_TIMEOUT_S)
         finally:
             counting.cancel()
             await asyncio.gather(counting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The two processes of riverrun, started as an operator would start them and watched through their own ports."""
+"""The processes of riverrun, started as an operator would start them and watched through their own ports."""
 
 import json
 import os
@@ -115,17 +115,20 @@ class RunningProcess:
 
 
 class Pipeline:
-    """Agents and model server, ready for work inside the `with` block."""
+    """Agents and model server, and a gateway where one is wanted, running inside the `with` block."""
 
-    def __init__(self, agents: Launch, model_server: Launch) -> None:
+    def __init__(self, agents: Launch, model_server: Launch, gateway: Launch | None = None) -> None:
         self._stack = ExitStack()
         self.agents = RunningProcess(agents)
         self.model_server = RunningProcess(model_server)
+        self._all = [self.agents, self.model_server]
+        if gateway is not None:
+            self._all.append(RunningProcess(gateway))
 
     def __enter__(self) -> "Pipeline":
         with ExitStack() as stack:  # ends the first when the second cannot be started
-            stack.enter_context(self.agents)
-            stack.enter_context(self.model_server)
+            for process in self._all:
+                stack.enter_context(process)
             self._stack = stack.pop_all()
         return self
 
@@ -140,17 +143,17 @@ class Pipeline:
         Raises:
             ProcessFailed: it has; with the end of its log.
         """
-        self.agents.check()
-        self.model_server.check()
+        for process in self._all:
+            process.check()
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until both are ready.
+        """Wait until all are ready.
 
         Raises:
             ProcessFailed: one has ended or takes longer than `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s
-        for process in (self.agents, self.model_server):
+        for process in self._all:
             while not process.is_ready():
                 why = process.why_not_ready()
                 if time.monotonic() > deadline:

@@ -1,16 +1,17 @@
 """What a demo run has shown, as the JSON object that machines read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from app.demo.scorecard import Ledger, Ranking, percentile
+from app.demo.scorecard import Ranking, percentile
 
 _MS_PER_S = 1_000
 
 
 class FreshnessMs(Struct, frozen=True):
-    """From sending an event to holding a list that knows of it, milliseconds."""
+    """Percentiles of the time from sending an event to holding a list that knows of it, milliseconds."""
 
     p50: float
     p95: float
@@ -27,7 +28,14 @@ class LiveQuality(Struct, frozen=True):
 
 
 class DemoReport(Struct, frozen=True):
-    """One run. `accepted` and `rejected` as the agents counted them; `lost` users have no list for their last event."""
+    """One run.
+
+    Attributes:
+        accepted, rejected: as the agents counted them.
+        lost: users who have no list for their last event, and events posted whose list is not on the visitor's page.
+        freshness_ms: from Kafka to Kafka, of the visitors whose events a producer sends.
+        browser_ms: from the gateway's POST to its stream, of the others.
+    """
 
     events: int
     accepted: int
@@ -36,6 +44,7 @@ class DemoReport(Struct, frozen=True):
     recommendations: int
     lost: int
     freshness_ms: FreshnessMs
+    browser_ms: FreshnessMs
     live: LiveQuality
     model_version: str
     seconds: float
@@ -50,10 +59,10 @@ class DemoReport(Struct, frozen=True):
         return values
 
 
-def freshness_of(ledger: Ledger) -> FreshnessMs:
-    """The percentiles of a ledger's freshness."""
+def freshness_of(sorted_s: Sequence[float]) -> FreshnessMs:
+    """The percentiles of these times, given in seconds in ascending order."""
     shares = (0.50, 0.95, 0.99)
-    return FreshnessMs(*(round(percentile(ledger.freshness_s, share) * _MS_PER_S, 1) for share in shares))
+    return FreshnessMs(*(round(percentile(sorted_s, share) * _MS_PER_S, 1) for share in shares))
 
 
 def quality_of(lists: Ranking, popularity: Ranking) -> LiveQuality:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,13 @@ TitledScreen = Callable[[Watch, str], AbstractContextManager[object]]
 """Shows a watch under a headline for the length of a `with` block."""
 
 
-def run_demo(settings: Settings, plan: DemoPlan, say: Callable[[str], None], screen: TitledScreen) -> DemoReport:
+def run_demo(
+    settings: Settings,
+    plan: DemoPlan,
+    say: Callable[[str], None],
+    screen: TitledScreen,
+    on_report: Callable[[DemoReport, str], None],
+) -> None:
     """Run the demo.
 
     Args:
@@ -40,19 +47,27 @@ def run_demo(settings: Settings, plan: DemoPlan, say: Callable[[str], None], scr
         plan: how much and how fast.
         say: told in one line what is going on.
         screen: shows the live part.
+        on_report: gets what came of it and the page's address; all ends when it returns.
 
     Raises:
         RiverrunError: something is missing or a process failed; the message says what to do.
     """
     started_s = time.monotonic()
-    with staged(settings, say) as stage:
+    with staged(settings, say, with_gateway=True) as stage:
         live = LiveRun(stage, plan, say)
-        return asyncio.run(live.run(lambda watch: screen(watch, stage.headline), started_s))
+        headline = f"{stage.headline}  ·  {stage.gateway_url}"
+        report = asyncio.run(live.run(lambda watch: screen(watch, headline), started_s))
+        on_report(report, stage.gateway_url)
 
 
 @contextmanager
-def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
+def staged(settings: Settings, say: Callable[[str], None], *, with_gateway: bool = False) -> Iterator[Stage]:
     """Everything that a live part needs, started, for the length of the block: Kafka, topics, model, processes.
+
+    Args:
+        settings: everything the processes need; addresses and ports are added.
+        say: told in one line what is going on.
+        with_gateway: start a gateway too, which lets everybody of this machine in.
 
     Raises:
         RiverrunError: something is missing or a process failed.
@@ -69,7 +84,8 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
             asyncio.run(_send_catalog(kafka.bootstrap_servers, topics.catalog.name, dataset.catalog))
             agents = _agents(kafka, prefix)
             model_server = _model_server(kafka, prefix, settings.scoring.models_dir, model_version)
-            with Pipeline(agents, model_server) as pipeline:
+            gateway = _gateway(kafka, prefix, (agents, model_server)) if with_gateway else None
+            with Pipeline(agents, model_server, gateway.launch if gateway else None) as pipeline:
                 yield Stage(
                     bootstrap_servers=kafka.bootstrap_servers,
                     topics=topics,
@@ -78,6 +94,7 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator[Stage]:
                     model_version=model_version,
                     headline=f"model {model_version}  ·  {kafka.why}",
                     half_life_ms=settings.scoring.popularity_half_life_days * _DAY_MS,
+                    gateway_url=gateway.url if gateway else "",
                 )
         finally:
             if prefix:
@@ -116,6 +133,30 @@ def _model_server(kafka: ResolvedKafka, prefix: str, models_dir: Path, version: 
     model = ("--models-dir", str(models_dir), "--version", version)
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
     return Launch("score", lambda _own: ("score", *model, *options), _environment(kafka), port)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gateway:
+    launch: Launch
+    url: str
+
+
+def _gateway(kafka: ResolvedKafka, prefix: str, scraped: Sequence[Launch]) -> _Gateway:
+    port, metrics_port = _free_port(), _free_port()
+    options = ("--topic-prefix", prefix, "--port", str(port), "--metrics-port", str(metrics_port))
+    environment = {
+        "RIVERRUN_GATEWAY__HOST": "127.0.0.1",
+        "RIVERRUN_GATEWAY__OPEN_ACCESS": "true",
+        "RIVERRUN_GATEWAY__KEEP_INTERESTS": "true",
+        "RIVERRUN_GATEWAY__SCRAPE": ",".join(f"http://127.0.0.1:{each.port}/metrics" for each in scraped),
+    }
+    launch = Launch(
+        "gateway",
+        lambda own: ("gateway", "--state-dir", str(own / "lists"), *options),
+        _environment(kafka) | environment,
+        metrics_port,
+    )
+    return _Gateway(launch, f"http://127.0.0.1:{port}")
 
 
 def _environment(kafka: ResolvedKafka) -> dict[str, str]:

@@ -8,12 +8,13 @@ from types import TracebackType
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from app.contracts.events import Event
-from app.contracts.recommendations import decode_recommendations
+from app.contracts.recommendations import NEWCOMER_ID, decode_recommendations
 from app.demo.scorecard import Arrival, Ledger
 from app.kafka.topics import TopicSpec
 from app.replay import publish_events, replay_producer
 
 _POLL_MS = 100
+_NEWCOMER = NEWCOMER_ID.encode()
 
 
 class Shopfront:
@@ -48,14 +49,22 @@ class Shopfront:
         await self._consumer.stop()
         await self.producer.stop()
 
-    async def visit(self, topic: str, events: AsyncIterator[Event], on_event: Callable[[Event], None]) -> None:
-        """Send events as they come; `on_event` is called just before each is sent, to look at what is on show."""
+    async def visit(self, topic: str, events: AsyncIterator[Event], on_event: Callable[[Event], bool | None]) -> None:
+        """Send events as they come.
+
+        Args:
+            topic: of the events.
+            events: at their pace.
+            on_event: called just before each is sent, to look at what is on show; True: it sent the event another way.
+        """
         ledger = self.ledger
 
         async def noted() -> AsyncIterator[Event]:
             async for event in events:
-                on_event(event)
-                yield event
+                if on_event(event):
+                    ledger.sent(event)
+                else:
+                    yield event
 
         await publish_events(self.producer, topic, noted(), ledger.sent, ledger.stored)
 
@@ -80,7 +89,7 @@ class Shopfront:
             arrived_s = time.perf_counter()
             for records in polled.values():
                 for record in records:
-                    if record.value is None:
+                    if record.value is None or record.key == _NEWCOMER:
                         continue
                     user_id = record.key.decode()
                     arrival = Arrival(decode_recommendations(record.value), arrived_s)

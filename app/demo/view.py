@@ -35,7 +35,7 @@ class LiveView:
     def _numbers(self) -> RenderableType:
         watch = self._watch
         elapsed_s = max(time.perf_counter() - watch.started_s, 1e-3)
-        freshness = freshness_of(watch.ledger)
+        freshness = freshness_of(watch.ledger.freshness_s)
         table = Table.grid(padding=(0, 1))
         table.add_column(justify="left", style="dim")
         table.add_column(justify="right")

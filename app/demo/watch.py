@@ -72,9 +72,9 @@ class Watch:
             self.person.lists_seen += 1
 
 
-def busiest(events: Iterable[Event]) -> str:
-    """The user with the most events: the person worth watching."""
-    return Counter(event.user_id for event in events).most_common(1)[0][0]
+def busiest_first(events: Iterable[Event]) -> list[str]:
+    """The users, those with the most events first: the first is the person worth watching."""
+    return [user_id for user_id, _events in Counter(event.user_id for event in events).most_common()]
 
 
 def in_words(event: Event, titles: Mapping[str, str]) -> str:

@@ -6,12 +6,15 @@ fields, unknown items, events older than the newest one, events sent twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
 from app.contracts.events import Event, InvalidEvent, decode_event, is_internal
+from app.contracts.recommendations import NEWCOMER_ID
+
+_RESERVED_KEY: Final = NEWCOMER_ID.encode()
 
 
 class SourceRecord(Protocol):
@@ -88,6 +91,9 @@ def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
             ahead_s = (event.ts_ms - received_ms) // 1000
             detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
             dead_letters.append(_dead(record, DeadReason.FUTURE, detail, "ts"))
+        elif key == _RESERVED_KEY:
+            detail = f"the user id {NEWCOMER_ID} is kept for the lists of newcomers"
+            dead_letters.append(_dead(record, DeadReason.INVALID, detail, "user_id"))
         else:
             received = ReceivedEvent(event, record.offset, received_ms)
             if key in events:

@@ -26,6 +26,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     reuse: Annotated[
         bool, typer.Option("--reuse", help="take the newest version trained on this very data, if there is one")
     ] = False,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="only where there is no version yet, on whatever data")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
@@ -46,6 +49,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,
+        if_none=if_none,
         as_json=json,
     )
     run_training(request, settings)

@@ -19,7 +19,7 @@ from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.registry.load import load_version
 from model_server.registry.save import save_version
-from model_server.registry.version import ModelVersion, TrainedModel, finished_versions
+from model_server.registry.version import ModelVersion, TrainedModel, finished_versions, latest_version
 from model_server.text.pretrained import open_text_encoder
 from model_server.training.loop import Progress as TrainingProgress
 from model_server.training.options import TrainingOptions
@@ -36,6 +36,7 @@ class TrainingRequest:
     threads: int
     models_dir: Path
     reuse: bool
+    if_none: bool
     as_json: bool
 
 
@@ -48,6 +49,11 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
     """
     started = time.perf_counter()
     console = Console(stderr=True, highlight=False)
+    if request.if_none and (newest := latest_version(request.models_dir)) is not None:
+        console.print(f"Version {newest.name} is there: nothing to train.")
+        if request.as_json:
+            sys.stdout.write(json.dumps(_summary(newest, started)) + "\n")
+        return newest
     device = resolve_device(settings.scoring.device)
     if request.threads:
         torch.set_num_threads(request.threads)

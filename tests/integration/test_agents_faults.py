@@ -10,9 +10,9 @@ import pytest
 from kafka import KafkaProducer
 
 from app.contracts.events import Forget
+from app.kafka.partitions import partition_of
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
-from stream_agents.partitions import partition_of
 from tests.support.agents import (
     AgentsProcess,
     Traffic,

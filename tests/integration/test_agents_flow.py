@@ -11,9 +11,9 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
 from app.contracts.events import Click, encode_event
+from app.kafka.partitions import partition_of
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
-from stream_agents.partitions import partition_of
 from tests.support.agents import AgentsProcess, Traffic, agents, assert_golden, committed_everything, produce
 from tests.support.process import SESSION_TIMEOUT_MS
 

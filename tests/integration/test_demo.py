@@ -30,5 +30,6 @@ def test_the_demo_loses_nothing_and_its_lists_beat_popularity_twice(tmp_path: Pa
     assert live["hr10"] >= 2 * live["popularity_hr10"] > 0
     assert 0 < live["ndcg10"] < live["hr10"]
     # What is promised is p50 under 50 ms and p99 under 250 ms; twice that leaves room for a busy test machine.
-    assert 0 < report["freshness_ms"]["p50"] < 100
-    assert report["freshness_ms"]["p50"] <= report["freshness_ms"]["p95"] <= report["freshness_ms"]["p99"] < 500
+    for freshness in (report["freshness_ms"], report["browser_ms"]):
+        assert 0 < freshness["p50"] < 100
+        assert freshness["p50"] <= freshness["p95"] <= freshness["p99"] < 500

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.contracts.dead_letters import decode_dead_letter
-from app.contracts.recommendations import decode_recommendations
+from app.contracts.recommendations import NEWCOMER_ID, decode_recommendations
 from app.interests.state import Kind
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
@@ -204,6 +204,18 @@ def test_under_overload_requests_collapse_buyers_go_first_and_the_queue_is_bound
     order = sorted(published, key=lambda each: each.generated_ts_ms)
     ranks = [rank for rank, each in enumerate(order) if each.user_id in buyers]
     assert statistics.mean(ranks) < 0.42 * len(order)
+
+
+def test_newcomers_have_lists_that_follow_the_catalog(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIVERRUN_SCORING__NEWCOMERS_EVERY_S", "0.3")
+    with shop.server() as server:
+        shop.wait_lists(lambda: len(shop.lists.home(NEWCOMER_ID)) == 20)
+        first, version = shop.lists.home(NEWCOMER_ID), shop.lists.version(NEWCOMER_ID)
+        offer(shop.bootstrap_servers, shop.topics, {first[0]: None})
+        shop.wait_lists(lambda: first[0] not in shop.lists.home(NEWCOMER_ID))
+        assert len(shop.lists.home(NEWCOMER_ID)) == 20
+        assert shop.lists.version(NEWCOMER_ID) > version
+        assert server.metric("riverrun_fallback_users_total") == 0
 
 
 def test_servers_that_come_and_go_share_the_users_and_lose_none(shop: Shop) -> None:

@@ -3,8 +3,8 @@
 from aiokafka import AIOKafkaProducer
 
 from app.kafka.resolver import ResolvedKafka
+from app.kafka.tail import open_tail
 from app.kafka.topics import Topics
-from model_server.tail import open_tail
 
 
 async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: ResolvedKafka, topics: Topics) -> None:
@@ -17,7 +17,7 @@ async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: Resolv
     await shop.stop()
 
     values: list[bytes] = []
-    async with open_tail(kafka.bootstrap_servers, topics.catalog, request_timeout_ms=5_000) as tail:
+    async with open_tail(kafka.bootstrap_servers, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
         ends = await tail.end_offsets(tail.assignment())
         while any([await tail.position(partition) < end for partition, end in ends.items()]):
             for records in (await tail.getmany(timeout_ms=200)).values():

@@ -17,9 +17,9 @@ from app.interests.draft import Bounds
 from app.interests.fold import fold
 from app.interests.intake import IntakeLimits, take_in
 from app.interests.state import encode_state
+from app.kafka.partitions import partition_of
 from app.kafka.topics import Topics
 from stream_agents.interests import row_version
-from stream_agents.partitions import partition_of
 from tests.support.process import ServiceProcess
 
 AGENTS = (sys.executable, "-m", "app.cli.main", "agents")

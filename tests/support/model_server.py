@@ -1,5 +1,6 @@
 """The model server as a process, and both ends of it through kafka-python: a second client checks the first."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from app.interests.state import UserState, encode_state
 from app.kafka.topics import Topics, TopicSpec
 from tests.support.process import WAIT_S, ServiceProcess
 
+_NEWCOMERS = "RIVERRUN_SCORING__NEWCOMERS_EVERY_S"  # 0 unless a test says otherwise: others count requests
 _COMMAND = (sys.executable, "-m", "app.cli.main", "score")
 
 
@@ -24,7 +26,7 @@ class ModelServerProcess(ServiceProcess):
         prefix = topics.events.name.removesuffix("events")
         super().__init__(
             [*_COMMAND, "--topic-prefix", prefix, "--models-dir", str(models_dir), "--metrics-port", "0", *options],
-            bootstrap_servers, log, {"RIVERRUN_SCORING__THREADS": "1"},
+            bootstrap_servers, log, {"RIVERRUN_SCORING__THREADS": "1", _NEWCOMERS: os.environ.get(_NEWCOMERS, "0")},
         )  # fmt: skip
 
 

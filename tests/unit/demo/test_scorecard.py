@@ -83,7 +83,7 @@ def test_percentiles_are_the_nearest_rank(share: float, wanted: int) -> None:
 def test_an_unaccounted_event_and_a_missing_list_are_losses() -> None:
     def report(accepted: int, lost: int) -> DemoReport:
         quality = LiveQuality(0.1, 0.1, 0.1, 1)
-        return DemoReport(10, accepted, 1, 3, 9, lost, FreshnessMs(1, 2, 3), quality, "m", 1.0)
+        return DemoReport(10, accepted, 1, 3, 9, lost, FreshnessMs(1, 2, 3), FreshnessMs(2, 3, 4), quality, "m", 1.0)
 
     assert report(accepted=9, lost=0).nothing_lost()
     assert not report(accepted=8, lost=0).nothing_lost()
@@ -91,4 +91,4 @@ def test_an_unaccounted_event_and_a_missing_list_are_losses() -> None:
 
 
 def test_no_freshness_is_zero() -> None:
-    assert freshness_of(Ledger()) == FreshnessMs(0, 0, 0)
+    assert freshness_of([]) == FreshnessMs(0, 0, 0)

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError, StateError
-from stream_agents.state_folder import check_topic_ids, claimed_folder
+from app.state_folder import claimed_folder
+from stream_agents.state_folder import check_topic_ids
 
 
 def test_a_folder_serves_one_worker_at_a_time(tmp_path: Path) -> None:
     with (
         claimed_folder(tmp_path / "state", "THE_SETTING"),
-        pytest.raises(StateError, match=r"Another worker uses .* THE_SETTING"),
+        pytest.raises(StateError, match=r"Another process uses .* THE_SETTING"),
         claimed_folder(tmp_path / "state", "THE_SETTING"),
     ):
         pass

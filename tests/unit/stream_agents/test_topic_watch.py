@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import KafkaUnreachable, StateError
-from stream_agents.topic_ids import TopicWatch
+from stream_agents.topic_watch import TopicWatch
 
 
 async def test_it_looks_again_only_when_the_answer_is_too_old() -> None:

@@ -1,4 +1,4 @@
-"""Reading a whole topic without a consumer group: every model server reads all of it, from where it likes."""
+"""Reading a whole topic without a consumer group: whoever needs all of it reads it, from where it likes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ _MAX_PARTITION_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_tail(
-    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, gather_bytes: int = 1
+    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, client_id: str, gather_bytes: int = 1
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions of the topic, at its beginning.
 
@@ -24,6 +24,7 @@ async def open_tail(
         bootstrap_servers: where.
         topic: what to read.
         request_timeout_ms: how long a request may take.
+        client_id: how the broker's own logs and quotas call the reader.
         gather_bytes: so much is waited for at the broker, a quarter of a second at most; for a statistic, which need
             not know of every record at once.
 
@@ -32,7 +33,7 @@ async def open_tail(
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers,
-        client_id="riverrun-model-server-tail",
+        client_id=client_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,

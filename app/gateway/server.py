@@ -1,0 +1,111 @@
+"""uvicorn, as the gateway needs it: its own signals, a socket that bounds memory, connections that can be cut."""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.errors import SettingsError
+
+KEEP_ALIVE_S: Final = 30
+GRACE_S: Final = 10
+_BACKLOG: Final = 4_096
+_SEND_BUFFER_BYTES: Final = 131_072  # a slow reader's lists wait here at most; the kernel would take megabytes
+_VANISHED_MS: Final = 45_000  # a phone that lost its network is missed after this long, not after a quarter of an hour
+_DESCRIPTORS_BESIDES_STREAMS: Final = 512
+_ABORT: Final = "riverrun.abort"
+
+logger = logging.getLogger(__name__)
+
+
+class Protocol(HttpToolsProtocol):
+    """Lets a response cut its connection: closing it politely would wait for a client that reads nothing."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope["state"][_ABORT] = self.transport.abort
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that leaves the signals to its caller, who sets `should_exit`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
+
+
+def make_server(app: ASGIApp) -> Server:
+    """The server of an application; `serve(sockets=[...])` runs it."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            loop="none",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            backlog=_BACKLOG,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; what it accepts has its bounds.
+
+    Raises:
+        SettingsError: the address is in use, not allowed or not there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED_MS)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            hint="Set RIVERRUN_GATEWAY__PORT (or __HOST) to a free one.",
+        ) from error
+    return listener
+
+
+def abort_connection(scope: Scope) -> None:
+    """Cut the connection that this request came over; what waits in its buffers is dropped."""
+    abort: Any = scope.get("state", {}).get(_ABORT)
+    if abort is not None:
+        abort()
+
+
+def raise_descriptor_limit(max_streams: int) -> None:
+    """Allow this process as many open files as the system lets it have, and say so where that is too few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < max_streams + _DESCRIPTORS_BESIDES_STREAMS:
+        logger.warning(
+            "Only %d files may be open, too few for %d streams: raise the limit (ulimit -Hn, LimitNOFILE), "
+            "or lower RIVERRUN_GATEWAY__MAX_STREAMS.",
+            hard,
+            max_streams,
+        )
+
+
+async def stop_when(server: Server, stop: asyncio.Event) -> None:
+    """Ask the server to end once `stop` is set."""
+    await stop.wait()
+    server.should_exit = True
