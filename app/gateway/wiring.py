@@ -115,15 +115,14 @@ async def wire(installation: Installation, metrics: Metrics, health: Health, sta
         routes_of(desks), metrics, allowed_origins=listed(gateway.allowed_origins), log_access=gateway.access_log
     )
     keepers: dict[str, Keeper] = {LISTS_ROLE: shelf, CATALOG_ROLE: CatalogKeeper(catalog, metrics)}
-    replicas: list[Shelf | InterestsKeeper] = [shelf]
+    replicas: dict[str, Shelf | InterestsKeeper] = {LISTS_ROLE: shelf}
     if interests is not None:
-        keepers[INTERESTS_ROLE] = interests
-        replicas.append(interests)
+        keepers[INTERESTS_ROLE] = replicas[INTERESTS_ROLE] = interests
     followed = followed_topics(installation.settings, topics)
     beside: list[Callable[[], Awaitable[None]]] = [
         *(_follower(installation, followed[role], keeper, role).run for role, keeper in keepers.items()),
         partial(tick, installation.followed, (listeners, viewers), posting, metrics, health),
-        partial(flush_for_ever, replicas),
+        partial(flush_for_ever, replicas, installation.followed, _clock_ms),
     ]
     if pipeline is not None:
         beside.append(pipeline.run)

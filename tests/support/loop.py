@@ -84,7 +84,7 @@ def running_loop(bootstrap_servers: str, topics: Topics, settings: Settings, fol
             "RIVERRUN_GATEWAY__API_KEYS": "",
             "RIVERRUN_GATEWAY__OPEN_ACCESS": "true",
             "RIVERRUN_GATEWAY__KEEP_INTERESTS": "true",
-            "RIVERRUN_GATEWAY__SCRAPE": f"{worker.address}/metrics,{scorer.address}/metrics",
+            "RIVERRUN_GATEWAY__SCRAPE": ",".join(f"http://127.0.0.1:{one.metrics_port}/metrics" for one in (worker, scorer)),
         }
         with ExitStack() as gateways:
             yield Loop(
