@@ -78,7 +78,7 @@ def benches() -> tuple[Bench, ...]:
             ("--items", "1682", "--batches", ",".join(map(str, batches)), "--seconds", "5"),
             tuple(
                 Ratio(f"scoring.{key}@{batch}", partial(_at, "points", "batch", batch, key))
-                for key in ("ratio_bare", "first_ratio_bare")
+                for key in ("ratio_bare", "continued_ratio_bare")
                 for batch in batches
             ),
         ),

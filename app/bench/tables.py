@@ -61,13 +61,14 @@ def _scoring(full: dict[str, Any]) -> str:
     rows = [[f"{items:,}", *(cells[items, batch] for batch in batches)] for items in sorted({key[0] for key in cells})]
     head = ["items", *(f"batch {batch}" for batch in batches)]
     told = (
-        "Users a second through the whole worker; in brackets: of the bare model, for users seen before · first seen."
+        "Users first seen, a second, through the whole worker; in brackets: of the bare model, for them and for users "
+        "seen before, whose encodings are continued."
     )
     return f"{_table(head, rows)}\n\n{told}"
 
 
 def _scored(point: dict[str, Any]) -> str:
-    return f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f} · {point['first_ratio_bare']:.2f})"
+    return f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f} · {point['continued_ratio_bare']:.2f})"
 
 
 def _recovery(full: dict[str, Any]) -> str:

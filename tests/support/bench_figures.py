@@ -26,10 +26,10 @@ def made_up() -> dict[str, dict[str, Any]]:
             "saturation_share": 0.8,
         },
         "scoring": {
-            "ratio_bare": 0.9,
+            "ratio_bare": 0.6,
             "users_per_s": 2_800.0,
             "points": [
-                {"items": 1_682, "batch": batch, "users_per_s": 2_800.0, "ratio_bare": 0.9, "first_ratio_bare": 0.6}
+                {"items": 1_682, "batch": batch, "users_per_s": 2_800.0, "ratio_bare": 0.6, "continued_ratio_bare": 0.9}
                 for batch in (1, 32, 512)
             ],
         },
