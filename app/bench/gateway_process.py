@@ -17,7 +17,7 @@ from app.kafka.topics import Topics
 
 _READY_TIMEOUT_S: Final = 60.0
 _POLL_S: Final = 0.05
-_MAX_STREAMS: Final = 20_000
+_MAX_STREAMS: Final = 12_000
 
 
 @dataclass(frozen=True, slots=True)

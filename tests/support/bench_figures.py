@@ -49,4 +49,15 @@ def made_up() -> dict[str, dict[str, Any]]:
             ],
             "cost_most_to_fewest_users": 1.1,
         },
+        "gateway": {
+            "events_per_s": 100.0,
+            "streams": 1_000,
+            "post_to_sse_ms": {"p50": 20.0, "p95": 40.0, "p99": 60.0},
+            "without_gateway_ms": {"p50": 10.0, "p95": 20.0, "p99": 30.0},
+            "ratio_p50": 2.0,
+            "post_ack_ms": {"p50": 4.0, "p95": 8.0, "p99": 12.0},
+            "idle_streams": 10_000,
+            "idle_rss_mb": 260.0,
+            "idle_kb_per_stream": 19.0,
+        },
     }

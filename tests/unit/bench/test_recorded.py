@@ -49,7 +49,7 @@ def test_a_bench_that_fails_leaves_the_others_in_the_record(tmp_path: Path) -> N
     assert list(read_recorded(path).benches) == ["ingest"]
 
     record(path, benches()[2:], SETTING, run, quiet)
-    assert list(read_recorded(path).benches) == ["ingest", "recovery", "scale", "scoring"]
+    assert list(read_recorded(path).benches) == ["gateway", "ingest", "recovery", "scale", "scoring"]
 
 
 def test_there_may_be_no_record_but_no_broken_one(tmp_path: Path) -> None:
