@@ -33,10 +33,12 @@ class Loop:
 
     Args:
         start_gateway: starts one on a port; 0: a free one.
+        catalog: the topic of items.
     """
 
-    def __init__(self, start_gateway: Callable[[int], GatewayProcess]) -> None:
+    def __init__(self, start_gateway: Callable[[int], GatewayProcess], catalog: str) -> None:
         self._start_gateway = start_gateway
+        self.catalog = catalog
         self.gateway = start_gateway(0).wait_ready()
 
     @property
@@ -82,11 +84,12 @@ def running_loop(bootstrap_servers: str, topics: Topics, settings: Settings, fol
             "RIVERRUN_GATEWAY__API_KEYS": "",
             "RIVERRUN_GATEWAY__OPEN_ACCESS": "true",
             "RIVERRUN_GATEWAY__KEEP_INTERESTS": "true",
-            "RIVERRUN_GATEWAY__SCRAPE": ",".join(f"http://127.0.0.1:{one.metrics_port}/metrics" for one in (worker, scorer)),
+            "RIVERRUN_GATEWAY__SCRAPE": f"{worker.address}/metrics,{scorer.address}/metrics",
         }
         with ExitStack() as gateways:
             yield Loop(
                 lambda port: gateways.enter_context(
                     gateway(bootstrap_servers, topics, folder / "gateway", environment, port)
-                )
+                ),
+                topics.catalog.name,
             )

@@ -117,7 +117,7 @@ def test_kafka_is_the_version_that_is_tested() -> None:
 @each_service
 def test_nothing_listens_to_the_world_unless_asked(service: dict[str, Any]) -> None:
     for port in service.get("ports", ()):
-        assert port.startswith(("127.0.0.1:", "${RIVERRUN_BIND:-127.0.0.1}:"))
+        assert port.startswith(("127.0.0.1:", "${STACK_BIND:-127.0.0.1}:"))
 
 
 def test_there_are_no_default_secrets() -> None:
@@ -130,7 +130,7 @@ def test_there_are_no_default_secrets() -> None:
     assert len(secrets) >= 3
     for name, value in secrets.items():
         assert re.fullmatch(r"\$\{\w+(:?\?[^}]*|:-)\}", value), f"{name} has a value of its own"
-    assert secrets["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_PASSWORD:?")
+    assert secrets["GF_SECURITY_ADMIN_PASSWORD"].startswith("${STACK_GRAFANA_PASSWORD:?")
     assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
     example = (REPOSITORY / ".env.example").read_text()
     assert not re.search(r"^\w*(PASSWORD|SECRET|KEYS)=.", example, re.MULTILINE)
@@ -151,6 +151,8 @@ def test_every_variable_that_compose_reads_is_explained() -> None:
     read = set(re.findall(r"\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text()))
     told = (REPOSITORY / ".env.example").read_text()
     assert {name for name in read if name not in told} == set()
+    # What is no setting has another prefix: `riverrun` refuses unknown settings, also those that a shell exports.
+    assert {name for name in read if name.startswith("RIVERRUN_")} <= known_variables().keys()
 
 
 def _rendered(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -166,8 +168,8 @@ def _rendered(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_compose_takes_it_with_secrets_and_refuses_without() -> None:
-    assert "GRAFANA_PASSWORD" in _rendered({"RIVERRUN_GATEWAY__API_KEYS": "k"}).stderr
-    assert "RIVERRUN_GATEWAY__API_KEYS" in _rendered({"GRAFANA_PASSWORD": "p"}).stderr
-    whole = _rendered({"GRAFANA_PASSWORD": "p", "RIVERRUN_GATEWAY__API_KEYS": "k"})
+    assert "STACK_GRAFANA_PASSWORD" in _rendered({"RIVERRUN_GATEWAY__API_KEYS": "k"}).stderr
+    assert "RIVERRUN_GATEWAY__API_KEYS" in _rendered({"STACK_GRAFANA_PASSWORD": "p"}).stderr
+    whole = _rendered({"STACK_GRAFANA_PASSWORD": "p", "RIVERRUN_GATEWAY__API_KEYS": "k"})
     assert whole.returncode == 0, whole.stderr
     assert yaml.safe_load(whole.stdout)["services"].keys() == SERVICES.keys()

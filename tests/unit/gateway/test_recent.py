@@ -1,0 +1,32 @@
+"""What is remembered of the last minutes is bounded."""
+
+from app.gateway.recent import RecentEvents, RecentUser, RecentUsers
+
+
+def test_the_oldest_events_are_forgotten_first_and_a_repetition_keeps_the_first_offset() -> None:
+    recent = RecentEvents(2)
+    recent.remember("ann", "e1", 5)
+    recent.remember("ann", "e1", 9)
+    assert recent.offset("ann", "e1") == 5
+    assert recent.offset("bob", "e1") is None
+    recent.remember("ann", "e2", 6)
+    recent.remember("ann", "e3", 7)
+    assert [recent.offset("ann", event) for event in ("e1", "e2", "e3")] == [None, 6, 7]
+
+
+def test_users_are_told_newest_first_and_kept_over_a_restart() -> None:
+    users = RecentUsers(2)
+    for version, user_id in enumerate(["ann", "bob", "cleo", "bob"]):
+        users.changed(RecentUser(user_id, version, 10 + version))
+    assert [user.user_id for user in users.newest(9)] == ["bob", "cleo"]
+    after = RecentUsers(2)
+    after.restore(users.to_bytes())
+    assert after.newest(9) == users.newest(9)
+    after.forgotten("bob")
+    assert [user.user_id for user in after.newest(1)] == ["cleo"]
+
+
+def test_nothing_kept_is_nothing_restored() -> None:
+    users = RecentUsers(2)
+    users.restore(None)
+    assert users.newest(5) == []
