@@ -76,7 +76,12 @@ def test_covers_are_the_same_for_the_same_item(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("title", "initials"),
-    [("The Usual Suspects (1995)", "US"), ("12 Angry Men (1957)", "12"), ("Fargo (1996)", "Fa"), ("Élisa (1995)", "Él")],
+    [
+        ("The Usual Suspects (1995)", "US"),
+        ("12 Angry Men (1957)", "12"),
+        ("Fargo (1996)", "Fa"),
+        ("Élisa (1995)", "Él"),
+    ],
 )
 def test_initials_leave_small_words_out(page: Page, title: str, initials: str) -> None:
     assert run(page, "cover.js", "initialsOf", title) == initials

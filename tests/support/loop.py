@@ -1,4 +1,4 @@
-"""The whole loop for a browser: real Kafka, agents, model server and gateway, over a small catalogue of known answers."""
+"""The whole loop for a browser: real Kafka, agents, model server and gateway, over films of known families."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
