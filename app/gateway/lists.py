@@ -47,6 +47,7 @@ class ListView(Struct, frozen=True, kw_only=True):
 
     Attributes:
         known: whether the user has lists; if not, these are the ones for newcomers.
+        surfaces: the names of all lists that the user has, this one among them.
         state_version: the offset of the newest event behind the list; -1 where nothing is known.
         gateway_ts_ms: when the gateway had it.
         reflects: whether it knows of the event that the request waited for.
@@ -55,6 +56,7 @@ class ListView(Struct, frozen=True, kw_only=True):
     user_id: str
     known: bool
     surface: str
+    surfaces: tuple[str, ...]
     recommendation_id: str | None
     state_version: int
     generated_ts_ms: int | None = msgspec.field(name="generated_ts")
@@ -113,9 +115,9 @@ def view_of(
     message = None if row is None else decode_message(row.value)
     if row is None or message is None:
         return ListView(
-            user_id=user_id, known=False, surface=surface, recommendation_id=None, state_version=UNKNOWN_VERSION,
-            generated_ts_ms=None, model_version=None, variant=None, cause=None, requested_ts_ms=None,
-            gateway_ts_ms=None, items=_NO_ITEMS,
+            user_id=user_id, known=False, surface=surface, surfaces=(), recommendation_id=None,
+            state_version=UNKNOWN_VERSION, generated_ts_ms=None, model_version=None, variant=None, cause=None,
+            requested_ts_ms=None, gateway_ts_ms=None, items=_NO_ITEMS,
         )  # fmt: skip
     if surface not in message.lists:
         return message.lists
@@ -124,6 +126,7 @@ def view_of(
         user_id=user_id,
         known=known,
         surface=surface,
+        surfaces=tuple(message.lists),
         recommendation_id=message.recommendation_id,
         state_version=message.state_version if known else UNKNOWN_VERSION,
         generated_ts_ms=message.generated_ts_ms,

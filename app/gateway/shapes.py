@@ -20,6 +20,7 @@ class RecommendationList(Struct, frozen=True):
     user_id: str
     known: bool
     surface: str
+    surfaces: list[str]
     recommendation_id: str | None
     state_version: int
     generated_ts: int | None

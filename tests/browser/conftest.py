@@ -44,8 +44,10 @@ def loop(
 
     topics = load_topics().with_prefix(unique_prefix())
     apply_topics(kafka.bootstrap_servers, topics)
-    with running_loop(kafka.bootstrap_servers, topics, settings, tmp_path_factory.mktemp("loop")) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RIVERRUN_SCORING__NEWCOMERS_EVERY_S", "30")  # tests have none unless they say so
+        with running_loop(kafka.bootstrap_servers, topics, settings, tmp_path_factory.mktemp("loop")) as running:
+            yield running
 
 
 @pytest.fixture

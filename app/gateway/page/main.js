@@ -92,7 +92,7 @@ function act(kind, entry, place) {
 }
 
 function showList(list, knownBefore) {
-  showTabs(list.surfaces ?? []);
+  showTabs(list.surfaces);
   if (!list.known && !list.items.length) {
     showSample("Nothing is known of you yet. Open or like any of these: one click makes the list yours.");
     return;
@@ -153,8 +153,12 @@ function showConnection(state, why = "") {
 function showTabs(names) {
   const tabs = part("tabs");
   tabs.hidden = names.length < 2;
-  tabs.replaceChildren(...(tabs.hidden ? [] : names).map((name) =>
-    element("button", { type: "button", "data-surface": name, "aria-pressed": String(name === surface) }, SURFACES[name] ?? name)));
+  const there = [...tabs.children].map((tab) => tab.dataset.surface);
+  if (there.join() !== names.join()) {
+    tabs.replaceChildren(...names.map((name) =>
+      element("button", { type: "button", "data-surface": name }, SURFACES[name] ?? name)));
+  }
+  for (const tab of tabs.children) tab.setAttribute("aria-pressed", String(tab.dataset.surface === surface));
 }
 
 function toast(text) {

@@ -27,8 +27,8 @@ def shown(user_id: str, surface: str, row: Row | None, *, known: bool = True, it
 
 def test_a_list_has_its_whole_way_and_its_items() -> None:
     assert shown("ann", "home", ROW) == {
-        "user_id": "ann", "known": True, "surface": "home", "recommendation_id": "r1", "state_version": 7,
-        "generated_ts": 4, "model_version": "v1", "variant": "default",
+        "user_id": "ann", "known": True, "surface": "home", "surfaces": ["home", "new"], "recommendation_id": "r1",
+        "state_version": 7, "generated_ts": 4, "model_version": "v1", "variant": "default",
         "cause": {"event_id": "e1", "ts": 1, "received_ts": 2}, "requested_ts": 3, "gateway_ts": 5,
         "items": [msgspec.to_builtins(item) for item in ITEMS],
     }  # fmt: skip
