@@ -22,9 +22,9 @@ WAIT_MS = 10_000
 NewPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium."""
+    """The machine's Chromium; gone with the folder's last test, for Playwright keeps an event loop running meanwhile."""
     path = find_chromium()
     if path is None:
         pytest.skip(NO_CHROMIUM)
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def loop(
     browser: Browser, kafka: ResolvedKafka, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Loop]:
