@@ -19,6 +19,7 @@ LIBRARIES: Final = (
     "jgo",
     "docker",
     "testcontainers",
+    "uvicorn",
 )
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 REPEAT_AFTER_S: Final = 10.0

@@ -4,16 +4,16 @@ Pure: what to read and where things go are arguments. Idempotent, because the fo
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.contracts.dead_letters import DeadLetter, encode_dead_letter
+from app.contracts.dead_letters import encode_dead_letter
 from app.contracts.events import Event, encode_event
 from app.errors import StateError
 from app.interests.draft import Bounds
-from app.interests.fold import Folded, fold
-from app.interests.intake import Intake, IntakeLimits, SourceRecord, take_in
+from app.interests.fold import Folded, UserEvents, fold
+from app.interests.intake import IntakeLimits, Refusal, SourceRecord, by_user, dead_letter, take_in
 from app.interests.shrink import halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
@@ -88,40 +88,55 @@ class InterestsProcess:
         Raises:
             StateError: a row of the table was written by another version of riverrun.
         """
-        intake = take_in(records, self.limits)
-        rows = read_rows(list(intake.events))
-        states = {key: decode_state(row) for key, row in zip(intake.events, rows, strict=True) if row is not None}
-        folded = fold(states, intake.events, self.bounds, is_home=lambda key: self.home(key) == partition)
-        encoded, trimmed = encode_rows(folded.states, self.max_row_bytes)
+        refusals: list[Refusal] = []
+        folded, records_of = Folded(), by_user(records)
+        users = self._users(records_of, read_rows(list(records_of)), refusals.append)
+        states = fold(users, self.bounds, folded, is_home=lambda key: self.home(key) == partition)
+        rows, trimmed = encode_rows(states, self.max_row_bytes)
         return ProcessedBatch(
-            rows=encoded,
+            rows=rows,
             first=[self._follow_up(event) for event in folded.follow_ups],
-            beside=self._dead_letters(intake.dead_letters, records),
-            summary=_summary(records, intake, folded, encoded, trimmed),
+            beside=[self._dead_letter(refusal, partition) for refusal in refusals],
+            summary=_summary(records, refusals, folded, rows, trimmed),
         )
+
+    def _users(
+        self,
+        records_of: Mapping[bytes, Sequence[SourceRecord]],
+        rows: Sequence[bytes | None],
+        refuse: Callable[[Refusal], None],
+    ) -> Iterator[UserEvents]:
+        """Whoever has events among these records, and their state before.
+
+        One by one: each user goes through all of the fold before the next one is looked at, while their few objects
+        are in the processor's cache. Step by step over a whole batch took a third longer.
+        """
+        for (key, records), row in zip(records_of.items(), rows, strict=True):
+            events = take_in(records, self.limits, refuse)
+            if events:
+                yield UserEvents(key, None if row is None else decode_state(row), events)
 
     def _follow_up(self, event: Event) -> Outgoing:
         key = event.user_id.encode()
         return Outgoing(self.routes.events, self.home(key), key, encode_event(event))
 
-    def _dead_letters(self, letters: Sequence[DeadLetter], records: Sequence[SourceRecord]) -> list[Outgoing]:
-        if not letters:
-            return []
-        keys = {record.offset: record.key for record in records}
-        return [self._dead_letter(letter, keys[letter.origin.offset]) for letter in letters]
-
-    def _dead_letter(self, letter: DeadLetter, key: bytes | None) -> Outgoing:
+    def _dead_letter(self, refusal: Refusal, partition: int) -> Outgoing:
+        key = refusal.record.key
         if key is not None and len(key) > MAX_DEAD_LETTER_KEY_BYTES:
             key = None  # its first characters are in the letter
-        partition = partition_of(key or b"", self.routes.dead_letters_partitions)
-        return Outgoing(self.routes.dead_letters, partition, key, encode_dead_letter(letter))
+        value = encode_dead_letter(dead_letter(refusal, self.routes.events, partition))
+        return Outgoing(
+            self.routes.dead_letters, partition_of(key or b"", self.routes.dead_letters_partitions), key, value
+        )
 
 
-def encode_rows(states: Mapping[bytes, UserState | None], max_row_bytes: int) -> tuple[dict[bytes, bytes | None], int]:
+def encode_rows(
+    states: Iterable[tuple[bytes, UserState | None]], max_row_bytes: int
+) -> tuple[dict[bytes, bytes | None], int]:
     """The states' rows by key, and how many had to be cut to fit."""
     rows: dict[bytes, bytes | None] = {}
     trimmed = 0
-    for key, state in states.items():
+    for key, state in states:
         if state is None:
             rows[key] = None
             continue
@@ -158,7 +173,7 @@ def row_version(row: bytes) -> int:
 
 def _summary(
     records: Sequence[SourceRecord],
-    intake: Intake,
+    refusals: Sequence[Refusal],
     folded: Folded,
     rows: Mapping[bytes, bytes | None],
     trimmed: int,
@@ -174,7 +189,7 @@ def _summary(
             "rerouted": folded.rerouted,
         },
         late=folded.late,
-        dead_letters=Counter(letter.reason.value for letter in intake.dead_letters),
+        dead_letters=Counter(refusal.reason.value for refusal in refusals),
         follow_ups=len(folded.follow_ups),
         users_changed=len(rows) - forgotten,
         users_forgotten=forgotten,

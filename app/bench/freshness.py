@@ -95,7 +95,7 @@ def measure_freshness(settings: Settings, plan: FreshnessPlan, say: Callable[[st
 
 
 async def _measure(stage: Stage, plan: FreshnessPlan, say: Callable[[str], None]) -> FreshnessBench:
-    source, rates = _endless(stage), list(plan.rates)
+    source, rates = endless(stage), list(plan.rates)
     saturation: float | None = None
     await asyncio.to_thread(stage.pipeline.wait_ready, _READY_TIMEOUT_S)
     async with (
@@ -162,7 +162,7 @@ def _summary(rate: float, ours: Sequence[float], echo: Sequence[float]) -> RateF
     return RateFreshness(rate, p50, p95, p99, floor_p50, floor_p95, floor_p99, ratio, len(ours))
 
 
-def _endless(stage: Stage) -> Iterator[Event]:
+def endless(stage: Stage) -> Iterator[Event]:
     """The newest events again and again, each with an id of its own and later than those before."""
     stop = len(stage.dataset.interactions)
     events = list(events_of(stage.dataset, stop - HOLDOUT_EVENTS, stop))

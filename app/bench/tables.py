@@ -61,13 +61,14 @@ def _scoring(full: dict[str, Any]) -> str:
     rows = [[f"{items:,}", *(cells[items, batch] for batch in batches)] for items in sorted({key[0] for key in cells})]
     head = ["items", *(f"batch {batch}" for batch in batches)]
     told = (
-        "Users a second through the whole worker; in brackets: of the bare model, for users seen before · first seen."
+        "Users first seen, a second, through the whole worker; in brackets: of the bare model, for them and for users "
+        "seen before, whose encodings are continued."
     )
     return f"{_table(head, rows)}\n\n{told}"
 
 
 def _scored(point: dict[str, Any]) -> str:
-    return f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f} · {point['first_ratio_bare']:.2f})"
+    return f"{point['users_per_s']:,.0f} ({point['ratio_bare']:.2f} · {point['continued_ratio_bare']:.2f})"
 
 
 def _recovery(full: dict[str, Any]) -> str:
@@ -91,6 +92,23 @@ def _scale(full: dict[str, Any]) -> str:
     grown = _number(full["cost_most_to_fewest_users"], ".2f")
     table = _table(["workers", "users", "events/s", "CPU us/event", "memory MB, all workers"], rows)
     return f"{table}\n\nOne worker's cost of an event, at the most users over that at the fewest: {grown}."
+
+
+def _gateway(full: dict[str, Any]) -> str:
+    titles = {
+        "post_to_sse_ms": "POST to the list on an open stream",
+        "without_gateway_ms": "the same through Kafka's own client",
+        "post_ack_ms": "POST to its answer (Kafka has the event)",
+    }
+    rows = [[title, *(f"{full[key][share]:.1f}" for share in ("p50", "p95", "p99"))] for key, title in titles.items()]
+    head = [f"{full['events_per_s']:g} events/s, {full['streams']:,} streams open", "p50 ms", "p95", "p99"]
+    told = f"p50 is {full['ratio_p50']:.2f} times what it is without the gateway."
+    if full["idle_rss_mb"] is not None:
+        told += (
+            f" {full['idle_streams']:,} idle streams held by one process: {full['idle_rss_mb']:,.0f} MB in all, "
+            f"{full['idle_kb_per_stream']:.1f} KB each."
+        )
+    return f"{_table(head, rows)}\n\n{told}"
 
 
 def _settings(benches: Sequence[BenchRecord]) -> str:
@@ -119,4 +137,5 @@ _TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "scoring": _scoring,
     "recovery": _recovery,
     "scale": _scale,
+    "gateway": _gateway,
 }

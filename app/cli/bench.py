@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli import bench_record, bench_streams
+from app.cli import bench_gateway, bench_record, bench_streams
 from app.cli.bench_screen import AsJson, finish, screen
 from app.settings import load_settings
 
 app = typer.Typer(help="Measure riverrun beside a floor or a peer in the same run.", no_args_is_help=True)
 bench_streams.register(app)
+bench_gateway.register(app)
 bench_record.register(app)
 # Those that need torch belong to the model server.
 for _entry in entry_points(group="riverrun.bench"):

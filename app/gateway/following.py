@@ -1,7 +1,7 @@
 """Follows one topic: first all that is in it, then whatever comes. A topic made anew is read from its beginning.
 
 The keeper says where to go on. Where the log no longer has that place (the topic was made anew, or its beginning was
-cut off behind it), the keeper starts over: what the topic holds is the truth.
+cut off behind it), or was not read for half a day, the keeper starts over: what the topic holds is the truth.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from app.errors import KafkaUnreachable, TopicMismatch
-from app.gateway.replica import TopicRecord
+from app.gateway.replica import MAX_UNREAD_MS, TopicRecord
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.tail import open_tail
 from app.kafka.topics import TopicSpec
@@ -28,6 +28,7 @@ _LOOK_EVERY_S: Final = 2.0
 _IDENTITY_EVERY_S: Final = 60.0
 _ANSWER_S: Final = 4.0
 _RETRY_S: Final = 1.0
+
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Follower:
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
         """Ask now and then whether Kafka answers, how far behind this is, and whether the topic is still the same."""
-        identity_at_s = time.monotonic() + _IDENTITY_EVERY_S
+        well_s, identity_at_s = time.monotonic(), 0.0
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
@@ -177,7 +178,11 @@ class Follower:
                     identity_at_s = time.monotonic() + _IDENTITY_EVERY_S
             except (KafkaError, KafkaUnreachable, TopicMismatch, TimeoutError) as error:
                 self._trouble(str(error) or type(error).__name__)
+                identity_at_s = 0.0  # who knows what it is when it comes back
             else:
+                if (time.monotonic() - well_s) * 1_000 > MAX_UNREAD_MS:
+                    raise _LogChanged
+                well_s = time.monotonic()
                 self._state.away = ""
 
     async def _identify(self) -> None:

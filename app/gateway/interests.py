@@ -93,16 +93,16 @@ class InterestsKeeper:
         """Forget everything."""
         self._replica.close()
         self._replica = self._open(topic_id)
-        self._replica.start_over()
+        self._replica.start_over(self._parts.clock_ms())
 
     def view(self, user_id: str) -> InterestsView:
         """What is known of this user."""
         row = self._replica.get(user_id)
         return interests_view(user_id, NEVER_SEEN if row is None else decode_state(row.value))
 
-    def flush(self) -> None:
-        """Bring everything to the disk."""
-        self._replica.flush()
+    def flush(self, read_until_ms: int | None) -> None:
+        """Bring everything to the disk; see `Replica.flush`."""
+        self._replica.flush(read_until_ms)
 
     def close(self) -> None:
         """Keep everything for the next start."""
@@ -110,4 +110,5 @@ class InterestsKeeper:
 
     def _open(self, topic_id: str) -> Replica:
         parts = self._parts
-        return Replica(folder_of(parts.state_dir, ROLE, topic_id), parts.write_buffer_mb, state_version_of)
+        folder = folder_of(parts.state_dir, ROLE, topic_id)
+        return Replica(folder, parts.write_buffer_mb, state_version_of, parts.clock_ms())

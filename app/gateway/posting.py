@@ -48,6 +48,12 @@ class PostingLimits:
     ack_timeout_s: float
 
 
+def _read(acknowledgement: "asyncio.Future[Any]") -> None:
+    """Nobody waits for it any more; an error that nobody reads would be logged as a bug."""
+    if not acknowledgement.cancelled():
+        acknowledgement.exception()
+
+
 class Posting:
     """Sends what POSTs bring.
 
@@ -69,13 +75,17 @@ class Posting:
         if self.in_flight and self.in_flight + len(events) > self._limits.max_in_flight:
             return BUSY
         self.in_flight += len(events)
+        sent: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(self._limits.ack_timeout_s):
-                sent = [await self._send(event) for event in events]
-                # Shielded: an event that has been handed over may still arrive, and its future has to be read.
+                for event in events:
+                    sent.append(await self._send(event))
+                # Shielded: what has been handed over may still arrive.
                 taken = await asyncio.shield(asyncio.gather(*sent, return_exceptions=True))
         except (TimeoutError, KafkaError) as error:
             logger.warning("Kafka does not take events: %r", error)
+            for acknowledgement in sent:
+                acknowledgement.add_done_callback(_read)
             return NOT_TAKEN
         finally:
             self.in_flight -= len(events)

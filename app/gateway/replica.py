@@ -12,6 +12,7 @@ The folder's name carries Kafka's id of the topic, so a topic made anew never me
 Knows no Kafka client.
 """
 
+import logging
 import shutil
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,12 @@ _ROW_PREFIX: Final = b"r"
 _OFFSET_PREFIX: Final = b"o"
 _NOTE_PREFIX: Final = b"n"
 _CONDEMNED: Final = ".gone"
+_READ_UNTIL: Final = "read-until"
+
+MAX_UNREAD_MS: Final = 43_200_000
+"""Kafka keeps a tombstone for a day: half of that."""
+
+logger = logging.getLogger(__name__)
 
 
 class TopicRecord(Protocol):
@@ -72,14 +79,20 @@ class Replica:
         folder: of this topic; made where there is none.
         write_buffer_mb: RocksDB's.
         version_of: the higher version wins, of equal ones the later.
+        now_ms: the time, ms since 1970: what was not read for too long is read from the beginning.
     """
 
-    def __init__(self, folder: Path, write_buffer_mb: int, version_of: VersionOf) -> None:
+    def __init__(self, folder: Path, write_buffer_mb: int, version_of: VersionOf, now_ms: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._write_buffer_mb = write_buffer_mb
         self._version_of = version_of
         self._database: Any = open_database(folder, write_buffer_mb)
+        if self.offsets() and now_ms - self._read_until_ms() > MAX_UNREAD_MS:
+            logger.warning("What is kept in %s was not read on for too long: all is read again.", folder)
+            self.start_over(now_ms)
+        elif not self.offsets():
+            self._note_read_until(now_ms)
 
     def offsets(self) -> dict[int, int]:
         """The next record to read, by partition; a partition never read is missing."""
@@ -137,20 +150,34 @@ class Replica:
         """Keep a note in the order of the batches: after a crash it is never newer than the rows."""
         self._database.put(_NOTE_PREFIX + name.encode(), value)
 
-    def flush(self) -> None:
-        """Bring everything to the disk; gives Python's lock up meanwhile."""
+    def flush(self, read_until_ms: int | None) -> None:
+        """Bring everything to the disk; gives Python's lock up meanwhile.
+
+        Args:
+            read_until_ms: what lay in the topic then has been read; None: nobody knows. Ms since 1970.
+        """
+        if read_until_ms is not None:
+            self._note_read_until(read_until_ms)
         self._database.flush()
 
-    def start_over(self) -> None:
+    def start_over(self, now_ms: int) -> None:
         """Forget everything."""
         self._database.close()
         _remove(self._folder)
         self._folder.mkdir()
         self._database = open_database(self._folder, self._write_buffer_mb)
+        self._note_read_until(now_ms)
 
     def close(self) -> None:
         """Flush and close."""
         self._database.close()
+
+    def _note_read_until(self, now_ms: int) -> None:
+        self.write_note(_READ_UNTIL, _OFFSET.pack(now_ms))
+
+    def _read_until_ms(self) -> int:
+        noted = self.note(_READ_UNTIL)
+        return 0 if noted is None else int(_OFFSET.unpack(noted)[0])
 
     def _kept_version(self, key: bytes, newest: Mapping[bytes, bytes | None]) -> int | None:
         row = newest[key] if key in newest else self._database.get(_ROW_PREFIX + key)

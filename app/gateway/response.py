@@ -49,6 +49,10 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it."""
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b""})
+            return
         listeners = self._terms.listeners
         listener = listeners.join(self._key)
         gone = asyncio.create_task(_until_gone(receive))

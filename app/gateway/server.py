@@ -1,9 +1,7 @@
 """uvicorn, as the gateway needs it: its own signals, a socket that bounds memory, connections that can be cut."""
 
-import asyncio
 import contextlib
 import logging
-import resource
 import socket
 from collections.abc import Iterator
 from typing import Any, Final
@@ -13,6 +11,7 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import SettingsError
+from app.processes.descriptors import raise_descriptor_limit
 
 KEEP_ALIVE_S: Final = 30
 GRACE_S: Final = 10
@@ -92,20 +91,14 @@ def abort_connection(scope: Scope) -> None:
         abort()
 
 
-def raise_descriptor_limit(max_streams: int) -> None:
-    """Allow this process as many open files as the system lets it have, and say so where that is too few."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < max_streams + _DESCRIPTORS_BESIDES_STREAMS:
-        logger.warning(
-            "Only %d files may be open, too few for %d streams: raise the limit (ulimit -Hn, LimitNOFILE), "
-            "or lower RIVERRUN_GATEWAY__MAX_STREAMS.",
-            hard,
-            max_streams,
-        )
-
-
-async def stop_when(server: Server, stop: asyncio.Event) -> None:
-    """Ask the server to end once `stop` is set."""
-    await stop.wait()
-    server.should_exit = True
+def room_for_streams(wanted: int) -> int:
+    """Allow as many open connections as the system does; gives the number of streams that leaves, and says if fewer."""
+    descriptors = raise_descriptor_limit()
+    there_is = descriptors - _DESCRIPTORS_BESIDES_STREAMS
+    if descriptors < 0 or there_is >= wanted:  # negative: no limit
+        return wanted
+    logger.warning(
+        "Only %d files may be open: %d streams instead of %d. Raise the limit (ulimit -Hn, LimitNOFILE).",
+        descriptors, there_is, wanted,
+    )  # fmt: skip
+    return max(1, there_is)

@@ -78,7 +78,7 @@ class Shelf:
         """Forget everything; whoever waits is told to come again."""
         self._replica.close()
         self._replica = self._open(topic_id)
-        self._replica.start_over()
+        self._replica.start_over(self._parts.clock_ms())
         self.recent_users.clear()
         self._parts.recent_events.clear()
         self._parts.listeners.restart()
@@ -112,9 +112,9 @@ class Shelf:
         message = decode_message(row.value)
         return message is not None and message.cause.event_id == event_id
 
-    def flush(self) -> None:
-        """Bring everything to the disk."""
-        self._replica.flush()
+    def flush(self, read_until_ms: int | None) -> None:
+        """Bring everything to the disk; see `Replica.flush`."""
+        self._replica.flush(read_until_ms)
 
     def close(self) -> None:
         """Keep everything for the next start."""
@@ -123,7 +123,7 @@ class Shelf:
 
     def _open(self, topic_id: str) -> Replica:
         folder = folder_of(self._parts.state_dir, ROLE, topic_id)
-        return Replica(folder, self._parts.write_buffer_mb, version_of)
+        return Replica(folder, self._parts.write_buffer_mb, version_of, self._parts.clock_ms())
 
     def _changed(self, user_id: str, row: Row | None, now_ms: int) -> None:
         if row is None:

@@ -14,7 +14,7 @@ from app.gateway.auth import AccessRules, checked
 from app.gateway.following import FollowState
 from app.gateway.health import Health
 from app.gateway.metrics import TABLE
-from app.gateway.server import listen, make_server, raise_descriptor_limit
+from app.gateway.server import listen, make_server, room_for_streams
 from app.gateway.wiring import Gateway, Installation, followed_topics, wire
 from app.interpreter import tune_interpreter
 from app.kafka.topic_admin import verify_topics
@@ -40,7 +40,8 @@ def start(settings: Settings, topic_prefix: str) -> None:
     servers = settings.kafka.bootstrap_servers
     if not servers:
         raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
-    raise_descriptor_limit(gateway.max_streams)
+    gateway = gateway.model_copy(update={"max_streams": room_for_streams(gateway.max_streams)})
+    settings = settings.model_copy(update={"gateway": gateway})
     topics = load_topics().with_prefix(topic_prefix)
     topics_read = followed_topics(settings, topics)
     metrics, followed = Metrics(TABLE), {role: FollowState() for role in topics_read}

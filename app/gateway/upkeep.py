@@ -1,7 +1,7 @@
 """What a gateway does beside its requests."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from app.gateway import metrics as table
@@ -18,8 +18,8 @@ _FLUSH_EVERY_S: Final = 300.0
 class Flushes(Protocol):
     """What has something in memory that belongs on the disk."""
 
-    def flush(self) -> None:
-        """Write it; blocks."""
+    def flush(self, read_until_ms: int | None) -> None:
+        """Write it; blocks. What lay in the topic at that time has been read."""
 
 
 async def tick(
@@ -42,7 +42,9 @@ async def tick(
         await asyncio.sleep(_TICK_S)
 
 
-async def flush_for_ever(replicas: Sequence[Flushes]) -> None:
+async def flush_for_ever(
+    replicas: Mapping[str, Flushes], followed: Mapping[str, FollowState], clock_ms: Callable[[], int]
+) -> None:
     """Bound the age of what is in memory only.
 
     A tombstone lives for a day in its topic: were a delete lost by a crash later than that, it would never be read
@@ -50,5 +52,6 @@ async def flush_for_ever(replicas: Sequence[Flushes]) -> None:
     """
     while True:
         await asyncio.sleep(_FLUSH_EVERY_S)
-        for replica in replicas:
-            await asyncio.to_thread(replica.flush)
+        for role, replica in replicas.items():
+            state = followed[role]
+            await asyncio.to_thread(replica.flush, clock_ms() if state.caught_up and not state.away else None)

@@ -82,13 +82,26 @@ def followed_topics(settings: Settings, topics: Topics) -> dict[str, TopicSpec]:
     return always | ({INTERESTS_ROLE: topics.score_requests} if settings.gateway.keep_interests else {})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """What endpoints and upkeep share; None where the settings leave it out."""
+
+    listeners: Listeners
+    viewers: Listeners
+    catalog: Catalog
+    shelf: Shelf
+    interests: InterestsKeeper | None
+    posting: Posting
+    pipeline: Pipeline | None
+
+
 async def wire(installation: Installation, metrics: Metrics, health: Health, stack: AsyncExitStack) -> Gateway:
     """Put it together; must run on the event loop that it will live on. What has to be closed is put on the stack.
 
     Raises:
         KafkaUnreachable: no broker answers.
     """
-    gateway, topics = installation.settings.gateway, installation.topics
+    gateway = installation.settings.gateway
     listeners, viewers = Listeners(), Listeners()
     catalog, recent = Catalog(), RecentEvents(gateway.recent_events)
     shelf = _shelf(installation, catalog, listeners, recent, metrics)
@@ -99,35 +112,52 @@ async def wire(installation: Installation, metrics: Metrics, health: Health, sta
     timeout_ms = installation.settings.kafka.request_timeout_ms
     producer = await connected_producer(installation.bootstrap_servers, CLIENT_ID, timeout_ms)
     stack.push_async_callback(producer.stop)
-    posting = _posting(installation, producer, recent, listeners)
     addresses = listed(gateway.scrape)
-    pipeline = Pipeline(addresses, viewers, lambda: len(listeners), _clock_ms) if addresses else None
-
-    doors = Doors(Doorkeeper(installation.rules, time.time), health)
-    terms, viewers_terms = (StreamTerms(each, gateway.slow_client_s, metrics) for each in (listeners, viewers))
-    desks = Desks(
-        intake=Intake(_intake_desk(installation, doors.doorkeeper, posting, metrics)),
-        lists=ListEndpoints(ListDesk(doors, shelf, terms, gateway.max_streams)),
-        items=ItemEndpoints(doors, catalog),
-        insights=Insights(InsightsDesk(doors, interests, pipeline, viewers_terms, gateway.max_streams)),
+    parts = _Parts(
+        listeners=listeners,
+        viewers=viewers,
+        catalog=catalog,
+        shelf=shelf,
+        interests=interests,
+        posting=_posting(installation, producer, recent, listeners),
+        pipeline=Pipeline(addresses, viewers, lambda: len(listeners), _clock_ms) if addresses else None,
     )
     app = make_application(
-        routes_of(desks), metrics, allowed_origins=listed(gateway.allowed_origins), log_access=gateway.access_log
+        routes_of(_desks(installation, parts, metrics, health)),
+        metrics,
+        allowed_origins=listed(gateway.allowed_origins),
+        log_access=gateway.access_log,
     )
-    keepers: dict[str, Keeper] = {LISTS_ROLE: shelf, CATALOG_ROLE: CatalogKeeper(catalog, metrics)}
-    replicas: list[Shelf | InterestsKeeper] = [shelf]
-    if interests is not None:
-        keepers[INTERESTS_ROLE] = interests
-        replicas.append(interests)
-    followed = followed_topics(installation.settings, topics)
+    return Gateway(app, _beside(installation, parts, metrics, health), (listeners, viewers))
+
+
+def _desks(installation: Installation, parts: _Parts, metrics: Metrics, health: Health) -> Desks:
+    gateway = installation.settings.gateway
+    doors = Doors(Doorkeeper(installation.rules, time.time), health)
+    lists, figures = (StreamTerms(each, gateway.slow_client_s, metrics) for each in (parts.listeners, parts.viewers))
+    return Desks(
+        intake=Intake(_intake_desk(installation, doors.doorkeeper, parts.posting, metrics)),
+        lists=ListEndpoints(ListDesk(doors, parts.shelf, lists, gateway.max_streams)),
+        items=ItemEndpoints(doors, parts.catalog),
+        insights=Insights(InsightsDesk(doors, parts.interests, parts.pipeline, figures, gateway.max_streams)),
+    )
+
+
+def _beside(
+    installation: Installation, parts: _Parts, metrics: Metrics, health: Health
+) -> list[Callable[[], Awaitable[None]]]:
+    """What runs for as long as the gateway does."""
+    keepers: dict[str, Keeper] = {LISTS_ROLE: parts.shelf, CATALOG_ROLE: CatalogKeeper(parts.catalog, metrics)}
+    replicas: dict[str, Shelf | InterestsKeeper] = {LISTS_ROLE: parts.shelf}
+    if parts.interests is not None:
+        keepers[INTERESTS_ROLE] = replicas[INTERESTS_ROLE] = parts.interests
+    topics = followed_topics(installation.settings, installation.topics)
     beside: list[Callable[[], Awaitable[None]]] = [
-        *(_follower(installation, followed[role], keeper, role).run for role, keeper in keepers.items()),
-        partial(tick, installation.followed, (listeners, viewers), posting, metrics, health),
-        partial(flush_for_ever, replicas),
+        *(_follower(installation, topics[role], keeper, role).run for role, keeper in keepers.items()),
+        partial(tick, installation.followed, (parts.listeners, parts.viewers), parts.posting, metrics, health),
+        partial(flush_for_ever, replicas, installation.followed, _clock_ms),
     ]
-    if pipeline is not None:
-        beside.append(pipeline.run)
-    return Gateway(app, beside, (listeners, viewers))
+    return beside if parts.pipeline is None else [*beside, parts.pipeline.run]
 
 
 def _shelf(

@@ -1,12 +1,13 @@
-"""The fold: a list of one partition's events into its users' states. Pure, bounded, idempotent.
+"""The fold: users' events into their states, one user after the other. Pure, bounded, idempotent.
 
 Order inside a state is event time; what is new is decided by offset. An event at or below a state's version was
 applied before (a replay after a crash) and changes nothing, but its user is returned all the same: whatever the
 crash kept from being published is published then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.contracts.events import Event, Forget, Impression
 from app.interests.draft import ITEM_KINDS, Bounds, Draft
@@ -15,12 +16,19 @@ from app.interests.intake import ReceivedEvent
 from app.interests.state import UserState
 
 
+class UserEvents(NamedTuple):
+    """A user's events of one partition in log order, at least one, and the state before them if there is any."""
+
+    key: bytes
+    state: UserState | None
+    events: Sequence[ReceivedEvent]
+
+
 @dataclass(slots=True)
 class Folded:
-    """What a batch of events made of its users.
+    """What a batch of events came to, beside its users' states; filled while those are taken out of `fold`.
 
     Attributes:
-        states: every user that the batch touched, by key, with the newest state; None for a forgotten one.
         follow_ups: events that this batch causes for other users (or for another partition), to be sent to `events`.
         applied: events that changed a state.
         replayed: events that a state already contained.
@@ -30,7 +38,6 @@ class Folded:
         ignored: valid events that say nothing about interests (impressions).
     """
 
-    states: dict[bytes, UserState | None] = field(default_factory=dict)
     follow_ups: list[Event] = field(default_factory=list)
     applied: int = 0
     replayed: int = 0
@@ -41,38 +48,32 @@ class Folded:
 
 
 def fold(
-    states: Mapping[bytes, UserState],
-    events: Mapping[bytes, Sequence[ReceivedEvent]],
-    bounds: Bounds,
-    *,
-    is_home: Callable[[bytes], bool],
-) -> Folded:
-    """Fold one partition's events into the states of their users.
+    users: Iterable[UserEvents], bounds: Bounds, folded: Folded, *, is_home: Callable[[bytes], bool]
+) -> Iterator[tuple[bytes, UserState | None]]:
+    """Each user that its events touched, with the newest state; None for a forgotten one.
 
     Args:
-        states: the states before, of those users that have one, by the user's key.
-        events: the events of each user in log order, as from `take_in`.
+        users: each of them once.
         bounds: how much to remember.
+        folded: what else came of the events is added to it.
         is_home: does this partition own the user? Asked for users without a state only, since a user that has one
             is at home here.
     """
-    folded = Folded()
-    for key, received in events.items():
-        state = states.get(key)
+    for key, state, events in users:
         if state is None and not is_home(key):
-            folded.follow_ups.extend(each.event for each in received)
-            folded.rerouted += len(received)
-        else:
-            _fold_user(key, state, received, bounds, folded)
-    return folded
+            folded.follow_ups.extend(each.event for each in events)
+            folded.rerouted += len(events)
+            continue
+        draft = _draft_of(state, events, bounds, folded)
+        if draft is not None:
+            yield key, draft.finish()
 
 
-def _fold_user(
-    key: bytes, state: UserState | None, received: Sequence[ReceivedEvent], bounds: Bounds, folded: Folded
-) -> None:
+def _draft_of(state: UserState | None, events: Sequence[ReceivedEvent], bounds: Bounds, folded: Folded) -> Draft | None:
+    """The state with these events applied; None where none of them touches it."""
     draft = Draft(state, bounds)
     touched = False
-    for each in received:
+    for each in events:
         event = each.event
         if type(event) is Impression:
             folded.ignored += 1
@@ -93,5 +94,4 @@ def _fold_user(
             folded.applied += 1
         if type(event) not in ITEM_KINDS:
             folded.follow_ups += follow_ups(event, draft)
-    if touched:
-        folded.states[key] = draft.finish()
+    return draft if touched else None

@@ -4,7 +4,7 @@ Bad data is a value here, never an exception. What is tolerated: a null key (the
 fields, unknown items, events older than the newest one, events sent twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,21 +14,18 @@ from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, excerpt
 from app.contracts.events import Event, InvalidEvent, decode_event, is_internal
 from app.contracts.recommendations import NEWCOMER_ID
 
-_RESERVED_KEY: Final = NEWCOMER_ID.encode()
+NOBODY: Final = b""
+"""In the place of a user's key, where a record tells none."""
 
 
 class SourceRecord(Protocol):
-    """A record as every Kafka client hands it over; `timestamp` in ms since 1970."""
+    """A record of a known partition, as Kafka clients hand it over; `timestamp` in ms since 1970."""
 
     # ruff: noqa: D102  # the names are Kafka's
     @property
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -44,6 +41,16 @@ class ReceivedEvent(Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that is no event: what is wrong, and the field's name, empty where there is none."""
+
+    record: SourceRecord
+    reason: DeadReason
+    detail: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IntakeLimits:
     """What an event may be."""
 
@@ -51,65 +58,75 @@ class IntakeLimits:
     max_future_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """A partition's records, sorted into events and dead letters.
+def by_user(records: Iterable[SourceRecord]) -> dict[bytes, list[SourceRecord]]:
+    """A partition's records by the key of the user whose events they should be, each user's in log order.
 
-    Attributes:
-        events: each user's, in log order, by the user's key (the id in UTF-8).
-        dead_letters: the rest.
+    Judges nothing: that is `take_in`'s. A record without a key belongs to the user that its event names.
     """
+    users: dict[bytes, list[SourceRecord]] = {}
+    for record in records:
+        key = record.key
+        if key is None:
+            key = _user_of(record)
+        if key in users:
+            users[key].append(record)
+        else:
+            users[key] = [record]
+    return users
 
-    events: dict[bytes, list[ReceivedEvent]]
-    dead_letters: list[DeadLetter]
 
-
-def take_in(records: Sequence[SourceRecord], limits: IntakeLimits) -> Intake:
-    """Decode, check and group the records of one partition, in log order. Pure."""
-    events: dict[bytes, list[ReceivedEvent]] = {}
-    dead_letters: list[DeadLetter] = []
+def take_in(
+    records: Iterable[SourceRecord], limits: IntakeLimits, refuse: Callable[[Refusal], None]
+) -> list[ReceivedEvent]:
+    """The events in these records, in their order; `refuse` is told of what is none."""
+    events: list[ReceivedEvent] = []
     max_bytes, max_future_ms = limits.max_event_bytes, limits.max_future_ms
     for record in records:
         value = record.value
         if value is None:
             detail = "an event needs a value; to erase a user send a forget event"
-            dead_letters.append(_dead(record, DeadReason.NULL_VALUE, detail))
+            refuse(Refusal(record, DeadReason.NULL_VALUE, detail))
             continue
         if len(value) > max_bytes and not is_internal(value):
             detail = f"the event has {len(value)} bytes; at most {max_bytes}"
-            dead_letters.append(_dead(record, DeadReason.TOO_LARGE, detail))
+            refuse(Refusal(record, DeadReason.TOO_LARGE, detail))
             continue
         event = decode_event(value)
         if isinstance(event, InvalidEvent):
-            dead_letters.append(_dead(record, DeadReason.INVALID, event.reason, event.field))
+            refuse(Refusal(record, DeadReason.INVALID, event.reason, event.field))
             continue
-        key, received_ms = event.user_id.encode(), record.timestamp
-        if key != record.key is not None:
+        key, received_ms = record.key, record.timestamp
+        if "\0" in event.user_id:  # the table keeps its own books under such keys
+            refuse(Refusal(record, DeadReason.INVALID, "a user id cannot have the character NUL in it", "user_id"))
+        elif key is not None and key != event.user_id.encode():
             detail = "the record's key is not the event's user_id"
-            dead_letters.append(_dead(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
+            refuse(Refusal(record, DeadReason.KEY_MISMATCH, detail, "user_id"))
         elif event.ts_ms > received_ms + max_future_ms:
             ahead_s = (event.ts_ms - received_ms) // 1000
             detail = f"ts lies {ahead_s} s after Kafka received the event; at most {max_future_ms // 1000} s"
-            dead_letters.append(_dead(record, DeadReason.FUTURE, detail, "ts"))
-        elif key == _RESERVED_KEY:
+            refuse(Refusal(record, DeadReason.FUTURE, detail, "ts"))
+        elif event.user_id == NEWCOMER_ID:
             detail = f"the user id {NEWCOMER_ID} is kept for the lists of newcomers"
-            dead_letters.append(_dead(record, DeadReason.INVALID, detail, "user_id"))
+            refuse(Refusal(record, DeadReason.INVALID, detail, "user_id"))
         else:
-            received = ReceivedEvent(event, record.offset, received_ms)
-            if key in events:
-                events[key].append(received)
-            else:
-                events[key] = [received]
-    return Intake(events, dead_letters)
+            events.append(ReceivedEvent(event, record.offset, received_ms))
+    return events
 
 
-def _dead(record: SourceRecord, reason: DeadReason, detail: str, field: str = "") -> DeadLetter:
+def dead_letter(refusal: Refusal, topic: str, partition: int) -> DeadLetter:
+    """The message about a record of this partition."""
+    record = refusal.record
     return DeadLetter(
-        reason=reason,
-        detail=detail,
-        field=field,
-        origin=Origin(record.topic, record.partition, record.offset, record.timestamp),
+        reason=refusal.reason,
+        detail=refusal.detail,
+        field=refusal.field,
+        origin=Origin(topic, partition, record.offset, record.timestamp),
         key=None if record.key is None else record.key[:256].decode(errors="replace"),
         payload=excerpt(record.value),
         payload_bytes=len(record.value or b""),
     )
+
+
+def _user_of(record: SourceRecord) -> bytes:
+    event = None if record.value is None else decode_event(record.value)
+    return NOBODY if event is None or isinstance(event, InvalidEvent) else event.user_id.encode()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from app.contracts.recommendations import RecommendedItem
 from app.surfaces.surface import Source, Surface
@@ -35,10 +35,10 @@ def recommendation_id(user_id: str, state_version: int, model_version: str, vari
 
 
 def _take(candidates: Iterator[RecommendedItem], chosen: dict[str, RecommendedItem], until: int) -> None:
-    # Asked before each step: a candidate taken from the iterator and left would be lost to the next call.
-    if len(chosen) >= until:
-        return
-    for candidate in candidates:
-        chosen.setdefault(candidate.item_id, candidate)
-        if len(chosen) >= until:
+    # As many at a time as are missing: a candidate taken from the iterator and left would be lost to the next call.
+    while missing := until - len(chosen):
+        taken = list(islice(candidates, missing))
+        for candidate in taken:
+            chosen.setdefault(candidate.item_id, candidate)
+        if len(taken) < missing:
             return

@@ -2,14 +2,14 @@
 
 Four ways through the same users, in turn, round by round, so that a noisy neighbour disturbs all of them alike:
 
-    first    decode the requests, score, compose, encode the messages: what `riverrun score` does between two polls,
-             for users it sees for the first time
-    again    the same for users it has seen before, one interaction ago: their encodings are continued
-    bare     the full encoder and the search that the worker uses, fed with finished tensors; no filters, no words
-    plain    the network as it was trained, in float32, one matrix product and torch.topk over the whole catalogue
+    first      decode the requests, score, compose, encode the messages: what `riverrun score` does between two polls,
+               for users it sees for the first time
+    continued  the same for users it has seen before, one interaction ago: their encodings are continued
+    bare       the full encoder and the search that the worker uses, fed with finished tensors; no filters, no words
+    plain      the network as it was trained, in float32, one matrix product and torch.topk over the whole catalogue
 
 `bare` and `plain` are spared what the worker must do to get its tensors: reading requests, sorting, padding. They
-encode every user in full, so `again` can be faster than they are.
+encode every user in full, as `first` does: those are compared like for like. `continued` can be faster than they are.
 """
 
 import gc
@@ -63,21 +63,22 @@ class ScoringPoint(Struct, frozen=True):
 
     Attributes:
         items, batch: the point.
-        users_per_s: of users seen before, as most of a shop's traffic is.
-        first_users_per_s: of users seen for the first time.
+        users_per_s: of users seen for the first time.
+        continued_users_per_s: of users seen before, as most of a shop's traffic is.
         bare_users_per_s, plain_users_per_s: the floors.
-        ratio_bare, first_ratio_bare, ratio_plain: users_per_s and first_users_per_s to those.
+        ratio_bare, ratio_plain: users_per_s to those.
+        continued_ratio_bare: continued_users_per_s to the bare model's.
         recall: what share of the plain network's first 20 the search finds too, before anything is hidden.
     """
 
     items: int
     batch: int
     users_per_s: float
-    first_users_per_s: float
+    continued_users_per_s: float
     bare_users_per_s: float
     plain_users_per_s: float
     ratio_bare: float
-    first_ratio_bare: float
+    continued_ratio_bare: float
     ratio_plain: float
     recall: float
 
@@ -87,7 +88,7 @@ class ScoringBench(Struct, frozen=True):
 
     users_per_s: float
     ratio_bare: float
-    first_ratio_bare: float
+    continued_ratio_bare: float
     ratio_plain: float
     points: tuple[ScoringPoint, ...]
     model_version: str
@@ -128,7 +129,7 @@ def measure_scoring(request: ScoringRequest, settings: Settings, say: Callable[[
     return ScoringBench(
         users_per_s=head.users_per_s,
         ratio_bare=head.ratio_bare,
-        first_ratio_bare=head.first_ratio_bare,
+        continued_ratio_bare=head.continued_ratio_bare,
         ratio_plain=head.ratio_plain,
         points=tuple(points),
         model_version=version.name,
@@ -148,7 +149,7 @@ class _Batch:
 @torch.inference_mode()
 def _measure(shop: BenchShop, visits: Sequence[BenchVisit], batch: int, seconds: float, recall: float) -> ScoringPoint:
     batches = [_batch(shop, visits[start : start + batch]) for start in range(0, len(visits) - batch + 1, batch)]
-    ways = {"first": _now, "again": _now, "bare": _bare, "plain": _plain}
+    ways = {"first": _now, "continued": _now, "bare": _bare, "plain": _plain}
     taken_s: dict[str, list[float]] = {name: [] for name in ways}
     ends_s = time.perf_counter() + seconds
     for number, one in enumerate(cycle(batches)):
@@ -156,23 +157,23 @@ def _measure(shop: BenchShop, visits: Sequence[BenchVisit], batch: int, seconds:
             break
         for name, way in ways.items():
             shop.memory.clear()
-            if name == "again":
+            if name == "continued":
                 _worker(shop, [visit.before for visit in one.visits])
             started_s = time.perf_counter()
             way(shop, one)
             if number >= _WARM_UP:
                 taken_s[name].append(time.perf_counter() - started_s)
-    first_s, again_s, bare_s, plain_s = (statistics.median(taken_s[name]) for name in ways)
+    first_s, continued_s, bare_s, plain_s = (statistics.median(taken_s[name]) for name in ways)
     return ScoringPoint(
         items=len(shop.ids),
         batch=batch,
-        users_per_s=round(batch / again_s, 1),
-        first_users_per_s=round(batch / first_s, 1),
+        users_per_s=round(batch / first_s, 1),
+        continued_users_per_s=round(batch / continued_s, 1),
         bare_users_per_s=round(batch / bare_s, 1),
         plain_users_per_s=round(batch / plain_s, 1),
-        ratio_bare=round(bare_s / again_s, 3),
-        first_ratio_bare=round(bare_s / first_s, 3),
-        ratio_plain=round(plain_s / again_s, 3),
+        ratio_bare=round(bare_s / first_s, 3),
+        continued_ratio_bare=round(bare_s / continued_s, 3),
+        ratio_plain=round(plain_s / first_s, 3),
         recall=round(recall, 4),
     )
 

@@ -110,6 +110,7 @@ class ItemIndex:
         with self._lock:
             for listing in listings:
                 self._titles[self._sellable[listing.item_id]] = listing.title
+            self._version += 1
 
     def withdraw(self, item_ids: Sequence[str]) -> None:
         """Take items out of the shop at once; items that the index does not know are no news."""

@@ -60,7 +60,7 @@ class IndexView:
         new_slots: (M,) int64, the sellable items that the model was not trained on.
         by_vector: finds sellable items by their vectors.
         new_by_text: finds items of `new_slots` by their texts; None where there are none.
-        version: another number whenever ids, slots or what is sellable have changed.
+        version: another number whenever ids, slots, titles or what is sellable have changed.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
         position: item id -> slot.

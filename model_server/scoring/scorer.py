@@ -27,7 +27,8 @@ from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.scoring.candidates import Candidates, Explained, Hiding
 from model_server.scoring.popular import PopularItems
-from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest
+from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest, rows_of
+from model_server.scoring.words import Reasons
 
 Lists = dict[str, tuple[RecommendedItem, ...]]
 
@@ -78,7 +79,7 @@ class _Chunk:
     def anchors_in(self, vectors: Tensor) -> AnchorVectors:
         """The anchors among (N, *) vectors or texts."""
         slots, real = (torch.from_numpy(each).to(vectors.device) for each in (self.anchors.items, self.anchors.real))
-        return AnchorVectors(vectors[slots].float(), real)
+        return AnchorVectors(rows_of(vectors, slots), real)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +127,7 @@ class Scorer:
         self._index = index
         self._surfaces = surfaces
         self._popular = PopularItems(popular)
+        self._reasons = Reasons()
         self._device = device
         self._chunk_users = _CHUNK_USERS[device.type]
         self._sizes = {source: _sizes(source, surfaces) for source in (Source.MODEL, Source.NEW)}
@@ -160,9 +162,8 @@ class Scorer:
         chunk = self._encode(view, user_ids, histories)
         encoded_s = time.perf_counter()
         explained = self._by_model(chunk) | self._by_content(chunk)
-        candidates = Candidates(
-            view, chunk.anchors, chunk.hidden, self._popular.now(view), self._most_popular, explained
-        )
+        popular, words = self._popular.now(view), self._reasons.now(view)
+        candidates = Candidates(view, chunk.anchors, chunk.hidden, popular, self._most_popular, explained, words)
         lists = [self._compose(candidates, user) for user in range(len(histories))]
         scored.sources.update([item.source for own in lists for items in own.values() for item in items])
         scored.unknown_items += chunk.touches.unnumbered
@@ -207,7 +208,9 @@ class Scorer:
         for hide, size in self._sizes[source].items():
             ranked = asked.search.best(asked.queries, chunk.hidden(hide), size)
             ranked.counts.mul_(asked.known)
-            found[source, hide] = Explained(ranked, nearest(asked.vectors[ranked.slots], asked.anchors))
+            found[source, hide] = Explained(
+                ranked, nearest(rows_of(asked.vectors, ranked.slots), asked.anchors).cpu().numpy()
+            )
         return found
 
     def _compose(self, candidates: Candidates, user: int) -> Lists:

@@ -10,7 +10,7 @@ from tests.support.loop import FAMILIES, HOSTILE_TITLE, Loop
 
 SPACE = FAMILIES["Sci-Fi"]
 WESTERN = FAMILIES["Western"]
-UNKNOWN = "\N{EN DASH}"
+NOTHING = "\N{EN DASH}"  # where a figure is not known yet
 
 
 def cards(page: Page) -> Locator:
@@ -61,7 +61,7 @@ def test_three_clicks_are_measured_by_stage_and_each_film_vanishes(new_page: New
     total = float(page.locator("#total-ms").inner_text())
     stages = page.locator(".stage-ms").all_inner_texts()
     assert 0 < total < 5_000
-    assert abs(sum(float(ms) for ms in stages if ms != UNKNOWN) - total) < 2 + 0.01 * total
+    assert abs(sum(float(ms) for ms in stages if ms != NOTHING) - total) < 2 + 0.01 * total
 
 
 def test_what_is_hidden_never_comes_back(new_page: NewPage) -> None:
@@ -203,10 +203,8 @@ def background(page: Page) -> str:
 
 
 def test_cards_slide_to_their_places_unless_motion_is_unwanted(new_page: NewPage) -> None:
-    count = (
-        "document.querySelector('#cards').getAnimations({subtree: true})"
-        ".filter(one => one.playState === 'running').length"
-    )
+    running = "getAnimations({subtree: true}).filter(one => one.playState === 'running')"
+    count = f"document.querySelector('#cards').{running}.length"
     for motion, moves in (("no-preference", True), ("reduce", False)):
         page = new_page(reduced_motion=motion)
         page.evaluate(f"window.most = 0; (function look() {{ window.most = Math.max(window.most, {count}); "
@@ -221,7 +219,7 @@ def test_cards_slide_to_their_places_unless_motion_is_unwanted(new_page: NewPage
 def test_the_pipeline_is_shown_beside_the_list(new_page: NewPage) -> None:
     page = new_page()
     expect(page.locator("#pipeline-status")).to_have_text("Every process answers.")
-    expect(page.locator("#figures dd").last).not_to_have_text(UNKNOWN)
+    expect(page.locator("#figures dd").last).not_to_have_text(NOTHING)
     expect(page.locator("#plots .plot")).to_have_count(4)
 
 

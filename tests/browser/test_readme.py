@@ -72,7 +72,7 @@ def test_javascript(new_page: NewPage, loop: Loop) -> None:
 def test_curl(loop: Loop) -> None:
     changes = {"localhost:8080": loop.address.removeprefix("http://").rstrip("/"), "-sN": "-sN --max-time 2"}
     ran = subprocess.run(
-        ["bash", "-c", snippet("bash", "curl", changes)],
+        ["/bin/bash", "-c", snippet("bash", "curl", changes)],
         env={"API_KEY": API_KEY, "PATH": "/usr/local/bin:/usr/bin:/bin"},
         capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
     )  # fmt: skip

@@ -62,7 +62,7 @@ def watched(kafka: ResolvedKafka, topics: Topics, settings: Settings, tmp_path: 
             stack.enter_context(gateway(servers, topics, tmp_path / "gateway")),
         )
         ports = {
-            job: int(process.wait_ready().address.rpartition(":")[2])
+            job: process.wait_ready().metrics_port or 0
             for job, process in zip(("agents", "model-server", "gateway"), processes, strict=True)
         }
         with writing(servers) as producer:

@@ -14,12 +14,12 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from app.contracts.events import AddToCart, Click, Event, Impression, Purchase, View, encode_event
 from app.interests.draft import Bounds
-from app.interests.fold import fold
 from app.interests.intake import IntakeLimits, take_in
 from app.interests.state import encode_state
 from app.kafka.partitions import partition_of
 from app.kafka.topics import Topics
 from stream_agents.interests import row_version
+from tests.support.folding import fold_whole
 from tests.support.process import ServiceProcess
 
 AGENTS = (sys.executable, "-m", "app.cli.main", "agents")
@@ -136,11 +136,8 @@ def golden_rows(log: Sequence[LogRecord], partitions: int) -> Rows:
     """What the whole events log comes to: one fold per partition, without any process in between."""
     rows: Rows = {}
     for partition in range(partitions):
-        intake = take_in([record for record in log if record.partition == partition], LIMITS)
-        folded = fold(
-            {}, intake.events, Bounds(),
-            is_home=_home(partition, partitions),
-        )  # fmt: skip
+        events = take_in((record for record in log if record.partition == partition), LIMITS, lambda _refusal: None)
+        folded = fold_whole({}, events, Bounds(), is_home=_home(partition, partitions))
         rows |= {key.decode(): encode_state(state) for key, state in folded.states.items() if state is not None}
     return rows
 

@@ -26,10 +26,10 @@ def made_up() -> dict[str, dict[str, Any]]:
             "saturation_share": 0.8,
         },
         "scoring": {
-            "ratio_bare": 0.9,
+            "ratio_bare": 0.6,
             "users_per_s": 2_800.0,
             "points": [
-                {"items": 1_682, "batch": batch, "users_per_s": 2_800.0, "ratio_bare": 0.9, "first_ratio_bare": 0.6}
+                {"items": 1_682, "batch": batch, "users_per_s": 2_800.0, "ratio_bare": 0.6, "continued_ratio_bare": 0.9}
                 for batch in (1, 32, 512)
             ],
         },
@@ -48,5 +48,16 @@ def made_up() -> dict[str, dict[str, Any]]:
                 for users in (10_000, 1_000_000)
             ],
             "cost_most_to_fewest_users": 1.1,
+        },
+        "gateway": {
+            "events_per_s": 100.0,
+            "streams": 1_000,
+            "post_to_sse_ms": {"p50": 20.0, "p95": 40.0, "p99": 60.0},
+            "without_gateway_ms": {"p50": 10.0, "p95": 20.0, "p99": 30.0},
+            "ratio_p50": 2.0,
+            "post_ack_ms": {"p50": 4.0, "p95": 8.0, "p99": 12.0},
+            "idle_streams": 10_000,
+            "idle_rss_mb": 260.0,
+            "idle_kb_per_stream": 19.0,
         },
     }

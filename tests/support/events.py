@@ -1,6 +1,5 @@
 """Hand-made records of the events topic, for tests of the pure core."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.contracts.events import Event, encode_event
@@ -17,8 +16,6 @@ class Record:
     key: bytes | None = None
     offset: int = 0
     timestamp: int = NOON_MS
-    topic: str = "events"
-    partition: int = 0
 
 
 def received(*events: Event, first_offset: int = 0) -> list[ReceivedEvent]:
@@ -26,14 +23,6 @@ def received(*events: Event, first_offset: int = 0) -> list[ReceivedEvent]:
     return [
         ReceivedEvent(event, first_offset + place, NOON_MS + first_offset + place) for place, event in enumerate(events)
     ]
-
-
-def by_user(events: Iterable[ReceivedEvent]) -> dict[bytes, list[ReceivedEvent]]:
-    """The events of each user, as `take_in` groups them."""
-    grouped: dict[bytes, list[ReceivedEvent]] = {}
-    for each in events:
-        grouped.setdefault(each.event.user_id.encode(), []).append(each)
-    return grouped
 
 
 def record(event: Event, offset: int = 0) -> Record:

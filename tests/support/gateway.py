@@ -76,9 +76,11 @@ class GatewayProcess(ServiceProcess):
         """An open stream."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request("GET", path, headers={"Authorization": f"Bearer {API_KEY}"} | dict(headers or {}))
+        response = connection.getresponse()
         try:
-            yield Stream(connection.getresponse())
+            yield Stream(response)
         finally:
+            response.close()
             connection.close()
 
 

@@ -1,4 +1,4 @@
-"""The whole loop for a browser: real Kafka, agents, model server and gateway, over films of known families."""
+"""The whole loop for a browser: real Kafka, agents, model server and gateway, a small catalogue of known answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -84,7 +84,9 @@ def running_loop(bootstrap_servers: str, topics: Topics, settings: Settings, fol
             "RIVERRUN_GATEWAY__API_KEYS": "",
             "RIVERRUN_GATEWAY__OPEN_ACCESS": "true",
             "RIVERRUN_GATEWAY__KEEP_INTERESTS": "true",
-            "RIVERRUN_GATEWAY__SCRAPE": f"{worker.address}/metrics,{scorer.address}/metrics",
+            "RIVERRUN_GATEWAY__SCRAPE": ",".join(
+                f"http://127.0.0.1:{each.metrics_port}/metrics" for each in (worker, scorer)
+            ),
         }
         with ExitStack() as gateways:
             yield Loop(

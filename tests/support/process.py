@@ -49,17 +49,18 @@ class ServiceProcess:
         return self._log_file.read_bytes()[self._log_start :].decode()
 
     @property
-    def address(self) -> str:
-        """Of its metrics and probes; empty while it has not said so."""
-        port = _PORT.search(self.log)
-        return f"http://127.0.0.1:{port[1]}" if port else ""
+    def metrics_port(self) -> int | None:
+        """Where its pages are; None before it has said so."""
+        found = _PORT.search(self.log)
+        return int(found[1]) if found else None
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of one of its pages; (0, "") while nobody answers."""
-        if not self.address:
+        port = self.metrics_port
+        if port is None:
             return 0, ""
         try:
-            with urllib.request.urlopen(f"{self.address}{path}", timeout=2) as answer:  # noqa: S310  # loopback
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -68,6 +68,7 @@ def test_the_issue_s_ratios_are_all_compared() -> None:
         "freshness.ratio_p50@100",
         "freshness.ratio_p50@1000",
         "scoring.ratio_bare@512",
+        "scoring.continued_ratio_bare@512",
         "recovery.ratio_floor",
         "scale.cost_most_to_fewest_users",
     }

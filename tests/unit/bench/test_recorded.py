@@ -49,7 +49,7 @@ def test_a_bench_that_fails_leaves_the_others_in_the_record(tmp_path: Path) -> N
     assert list(read_recorded(path).benches) == ["ingest"]
 
     record(path, benches()[2:], SETTING, run, quiet)
-    assert list(read_recorded(path).benches) == ["ingest", "recovery", "scale", "scoring"]
+    assert list(read_recorded(path).benches) == ["gateway", "ingest", "recovery", "scale", "scoring"]
 
 
 def test_there_may_be_no_record_but_no_broken_one(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_tables_show_every_bench_with_its_ratios(tmp_path: Path) -> None:
         "| Quix Streams | 20,000 | 21.5 | 9.0 | 2.00 | 2.00 |",
         "| 10 | 12.0 | 12.0 | 12.0 | 4.0 | 4.0 | 4.0 | 3.0 |",
         "| 4,800 (80% of saturation) | 12.0 | 12.0 | 12.0 | 4.0 | 4.0 | 4.0 | 3.0 |",
-        "| 1,682 | 2,800 (0.90 · 0.60) | 2,800 (0.90 · 0.60) | 2,800 (0.90 · 0.60) |",
+        "| 1,682 | 2,800 (0.60 · 0.90) | 2,800 (0.60 · 0.90) | 2,800 (0.60 · 0.90) |",
         "| 1,000,000 | 885 | 144,000 | 288,000 | 0.50 | 9.00 | 2.00 |",
         "| 1 | 10,000 | 40,000 | 22.0 | 240 |",
     ):

@@ -14,9 +14,9 @@ from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, encode_de
 from app.contracts.events import Event, Forget, Identify, Purchase, Rate, Search, View, encode_event
 from app.contracts.recommendations import Cause, Recommendations, RecommendedItem, encode_recommendations
 from app.interests.draft import Bounds
-from app.interests.fold import fold
 from app.interests.state import encode_state
-from tests.support.events import NOON_MS, by_user, received
+from tests.support.events import NOON_MS, received
+from tests.support.folding import fold_whole
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "asyncapi.json"
 
@@ -74,7 +74,7 @@ def test_the_other_messages_fit_their_schemas() -> None:
 
 def test_a_score_request_fits_its_schema() -> None:
     view = View(event_id="e", user_id="u", ts_ms=NOON_MS, item_id="i")
-    state = fold({}, by_user(received(view)), Bounds(), is_home=lambda _user: True).states[b"u"]
+    state = fold_whole({}, received(view), Bounds()).states[b"u"]
     assert state is not None
     arrays = msgspec.msgpack.decode(encode_state(state)[1:])
     validate("scoreRequests", json.loads(msgspec.json.encode(arrays)))  # bytes as base64, as JSON Schema knows them

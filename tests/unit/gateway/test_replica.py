@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.gateway.replica import Replica, Row, folder_of
+from app.gateway.replica import MAX_UNREAD_MS, Replica, Row, folder_of
 
 NOW_MS = 1_790_000_000_000
 
@@ -24,7 +24,7 @@ def version_of(value: bytes) -> int | None:
 
 @pytest.fixture
 def replica(tmp_path: Path) -> Iterator[Replica]:
-    opened = Replica(tmp_path / "lists", 1, version_of)
+    opened = Replica(tmp_path / "lists", 1, version_of, NOW_MS)
     yield opened
     opened.close()
 
@@ -58,15 +58,29 @@ def test_what_cannot_be_read_is_counted_and_passed_over(replica: Replica) -> Non
 
 
 def test_rows_offsets_and_notes_are_there_after_a_restart(tmp_path: Path) -> None:
-    first = Replica(tmp_path / "lists", 1, version_of)
+    first = Replica(tmp_path / "lists", 1, version_of, NOW_MS)
     first.take({0: [Record(0, b"ann", b"5")], 3: [Record(70, b"bob", b"6")]}, NOW_MS)
     first.write_note("note", b"kept")
     first.close()
-    second = Replica(tmp_path / "lists", 1, version_of)
+    second = Replica(tmp_path / "lists", 1, version_of, NOW_MS)
     assert (second.get("ann"), second.offsets(), second.note("note")) == (Row(5, NOW_MS, b"5"), {0: 1, 3: 71}, b"kept")
-    second.start_over()
+    second.start_over(NOW_MS)
     assert (second.get("ann"), second.offsets(), second.note("note")) == (None, {}, None)
     second.close()
+
+
+def test_what_was_not_read_on_for_half_a_day_is_read_again_for_tombstones_may_be_gone(tmp_path: Path) -> None:
+    first = Replica(tmp_path / "lists", 1, version_of, NOW_MS)
+    first.take({0: [Record(0, b"ann", b"5")]}, NOW_MS)
+    first.flush(NOW_MS + 1_000)
+    first.flush(None)
+    first.close()
+    soon = Replica(tmp_path / "lists", 1, version_of, NOW_MS + 1_000 + MAX_UNREAD_MS)
+    assert soon.offsets() == {0: 1}
+    soon.close()
+    late = Replica(tmp_path / "lists", 1, version_of, NOW_MS + 1_001 + MAX_UNREAD_MS)
+    assert (late.get("ann"), late.offsets()) == (None, {})
+    late.close()
 
 
 def test_some_row_is_found_where_there_is_one(replica: Replica) -> None:
@@ -78,7 +92,7 @@ def test_some_row_is_found_where_there_is_one(replica: Replica) -> None:
 
 def test_a_topic_made_anew_has_a_folder_of_its_own_and_the_old_one_goes(tmp_path: Path) -> None:
     old = folder_of(tmp_path, "lists", "id-1")
-    Replica(old, 1, version_of).close()
+    Replica(old, 1, version_of, NOW_MS).close()
     (tmp_path / "lists-id-1.gone").mkdir()  # killed while it was removed
     other = folder_of(tmp_path, "states", "id-9")
     other.mkdir()

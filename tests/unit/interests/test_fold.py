@@ -23,7 +23,6 @@ from app.contracts.events import (
 )
 from app.errors import StateError
 from app.interests.draft import Bounds, Draft
-from app.interests.fold import Folded, fold
 from app.interests.intake import ReceivedEvent
 from app.interests.state import (
     NOTHING,
@@ -35,7 +34,8 @@ from app.interests.state import (
     encode_state,
     known_items,
 )
-from tests.support.events import NOON_MS, by_user, received
+from tests.support.events import NOON_MS, received
+from tests.support.folding import FoldedWhole, fold_whole
 
 BOUNDS = Bounds(max_interactions=5, slack=0, max_items=4, max_queries=2, max_age_ms=1_000_000)
 
@@ -44,8 +44,8 @@ def view(item: str, *, user: str = "ann", at: int = 0, event_id: str = "") -> Vi
     return View(event_id=event_id or f"{user}-{item}-{at}", user_id=user, ts_ms=NOON_MS + at, item_id=item)
 
 
-def folded(states: dict[bytes, UserState], events: Iterable[ReceivedEvent], bounds: Bounds = BOUNDS) -> Folded:
-    return fold(states, by_user(events), bounds, is_home=lambda _user: True)
+def folded(states: dict[bytes, UserState], events: Iterable[ReceivedEvent], bounds: Bounds = BOUNDS) -> FoldedWhole:
+    return fold_whole(states, events, bounds)
 
 
 def state_after(*events: Event, bounds: Bounds = BOUNDS) -> UserState:
@@ -158,7 +158,7 @@ def test_an_impression_alone_touches_nobody() -> None:
 
 def test_a_user_on_the_wrong_partition_is_sent_home() -> None:
     events = received(view("a"), view("b"))
-    result = fold({}, by_user(events), BOUNDS, is_home=lambda user: user != b"ann")
+    result = fold_whole({}, events, BOUNDS, is_home=lambda user: user != b"ann")
     assert result.states == {}
     assert result.follow_ups == [each.event for each in events]
     assert result.rerouted == 2

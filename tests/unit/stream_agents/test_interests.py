@@ -37,6 +37,14 @@ def state(version: int, interactions: Sequence[Interaction] = ()) -> UserState:
     return UserState.of(version, StateCause("e", "view", 1, 1), interactions)
 
 
+def test_a_row_is_read_as_a_state_only_where_an_event_asks_for_it() -> None:
+    table: dict[bytes, bytes | None] = {b"the table's own": b"4711"}
+    batch = process([Record(b"junk", b"the table's own"), *log(view("ada", 1))], table)
+
+    assert batch.rows.keys() == {b"ada"}
+    assert batch.summary.dead_letters == {"invalid": 1}
+
+
 def test_events_become_one_row_per_user() -> None:
     batch = process(log(view("ada", 1), view("bob", 2), view("ada", 3)))
 
@@ -116,7 +124,7 @@ def test_a_state_that_does_not_fit_loses_its_older_half() -> None:
     interactions = [Interaction(f"item-{number}" * 20, Kind.VIEW, number) for number in range(50)]
     whole = encode_state(state(5, interactions=interactions))
 
-    rows, trimmed = encode_rows({b"ada": state(5, interactions=interactions)}, len(whole) // 2)
+    rows, trimmed = encode_rows([(b"ada", state(5, interactions=interactions))], len(whole) // 2)
 
     row = rows[b"ada"]
     assert row is not None

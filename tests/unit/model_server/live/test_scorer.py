@@ -66,6 +66,14 @@ def test_a_user_gets_the_neighbours_of_what_was_touched_and_is_told_so() -> None
     assert [item.score for item in home] == sorted((item.score for item in home), reverse=True)
 
 
+def test_a_reason_names_the_title_that_the_anchor_has_now() -> None:
+    shop = Shop(HOME)
+    state = state_of(rated("fish-0", 5.0))
+    assert shop.home(state)[0].reason == "Because you liked FISH-0"
+    shop.index.retitle([Listing("fish-0", "Herring")])
+    assert shop.home(state)[0].reason == "Because you liked Herring"
+
+
 def test_what_was_seen_never_comes_back() -> None:
     seen = [(Kind.VIEW, f"fish-{number}") for number in range(8)]
     home = Shop(HOME).home(state_of(*seen))
