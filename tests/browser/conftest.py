@@ -24,7 +24,7 @@ NewPage = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium; gone with the folder's last test, for Playwright keeps an event loop running meanwhile."""
+    """The machine's Chromium, closed after this folder's last test: Playwright keeps an event loop running meanwhile."""
     path = find_chromium()
     if path is None:
         pytest.skip(NO_CHROMIUM)
