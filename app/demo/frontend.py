@@ -5,9 +5,11 @@ The counterpart of `Shopfront`, which does the same through Kafka itself; both k
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -56,16 +58,25 @@ class Frontend:
     Args:
         address: of the gateway, for example `http://127.0.0.1:8080`.
         api_key: empty for a gateway with open access.
+
+    Attributes:
+        ledger: what was sent and what came back.
+        watched: users whose streams are open.
+        acknowledged_s: how long each event took until the gateway said that Kafka has it.
+        on_list: told of each newer list.
     """
 
     def __init__(self, address: str, api_key: str = "") -> None:
         self.ledger = Ledger()
+        self.watched: set[str] = set()
         self.acknowledged_s: list[float] = []
         self.on_list: Callable[[str, Arrival], None] = lambda _user, _arrival: None
         self._address = address
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._session: Any = None
         self._streams: set[asyncio.Task[None]] = set()
+        self._posts: set[asyncio.Task[None]] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> "Frontend":
         self._session = aiohttp.ClientSession(
@@ -79,9 +90,9 @@ class Frontend:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for stream in self._streams:
-            stream.cancel()
-        await asyncio.gather(*self._streams, return_exceptions=True)
+        for task in (*self._posts, *self._streams):
+            task.cancel()
+        await asyncio.gather(*self._posts, *self._streams, return_exceptions=True)
         await self._session.close()
 
     async def open_streams(self, user_ids: Iterable[str]) -> None:
@@ -93,6 +104,7 @@ class Frontend:
         room = asyncio.Semaphore(_OPEN_AT_ONCE)
         opened = []
         for user_id in user_ids:
+            self.watched.add(user_id)
             is_open = asyncio.get_running_loop().create_future()
             stream = asyncio.create_task(self._follow(user_id, room, is_open))
             self._streams.add(stream)
@@ -105,34 +117,45 @@ class Frontend:
         Raises:
             RiverrunError: one was refused.
         """
-        async with asyncio.TaskGroup() as sending:
-            async for event in events:
-                on_event(event)
-                self.ledger.sent(event)
-                sending.create_task(self._post(event))
+        async for event in events:
+            on_event(event)
+            self.post(event)
+        await asyncio.gather(*self._posts)
+
+    def post(self, event: Event) -> None:
+        """Send an event in a request of its own, behind those of its user; `settled` waits for the answer."""
+        self.ledger.sent(event)
+        post = asyncio.create_task(self._post(event))
+        self._posts.add(post)
+        post.add_done_callback(self._answered)
 
     async def settled(self, timeout_s: float) -> bool:
         """Wait until every user's newest list was caused by the user's newest event; False: it never came.
 
         Raises:
-            Exception: what ended a stream.
+            RiverrunError: an event was refused, or a stream ended.
         """
         deadline = time.monotonic() + timeout_s
-        while self.ledger.owed():
-            for stream in self._streams:
-                if stream.done():
-                    stream.result()
+        while self._posts or self.ledger.owed():
+            for task in (*self._posts, *self._streams):
+                if task.done():
+                    task.result()
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_POLL_S)
         return True
 
+    def _answered(self, post: "asyncio.Task[None]") -> None:
+        if not post.cancelled() and post.exception() is None:  # the others stay for whoever looks
+            self._posts.discard(post)
+
     async def _post(self, event: Event) -> None:
-        sent_s = time.perf_counter()
-        async with self._session.post("/v1/events", data=encode_event(event)) as answer:
-            body = await answer.read()
-            if answer.status != 200:  # noqa: PLR2004  # HTTP's own number
-                raise RiverrunError(f"The gateway refused an event ({answer.status}): {body.decode()}")
+        async with self._turns[event.user_id]:  # of two in one user's name the later one must lie behind
+            sent_s = time.perf_counter()
+            async with self._session.post("/v1/events", data=encode_event(event)) as answer:
+                body = await answer.read()
+        if answer.status != 200:  # noqa: PLR2004  # HTTP's own number
+            raise RiverrunError(f"The gateway refused an event ({answer.status}): {body.decode()}")
         self.acknowledged_s.append(time.perf_counter() - sent_s)
         (place,) = _accepted.decode(body).events
         self.ledger.stored(event, place.offset, sent_s)
@@ -140,7 +163,7 @@ class Frontend:
     async def _follow(self, user_id: str, room: asyncio.Semaphore, is_open: "asyncio.Future[None]") -> None:
         try:
             await room.acquire()
-            path = f"/v1/users/{user_id}/recommendations/stream?surface={_SURFACE}"
+            path = f"/v1/users/{quote(user_id, safe='')}/recommendations/stream?surface={_SURFACE}"
             async with self._session.get(path) as stream:
                 room.release()
                 if stream.status != 200:  # noqa: PLR2004  # HTTP's own number

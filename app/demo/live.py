@@ -10,7 +10,7 @@ from typing import Final
 
 from app.contracts.events import Event
 from app.data.interactions import Dataset
-from app.demo.browsers import Browsers
+from app.demo.frontend import Frontend
 from app.demo.pipeline import Pipeline
 from app.demo.report import DemoReport, freshness_of, quality_of
 from app.demo.scorecard import TOP
@@ -101,7 +101,8 @@ class LiveRun:
             visitors = busiest_first(live)
             watch = Watch(len(live), titles, shop.ledger, Person(visitors[0]), started_s=time.perf_counter())
             shop.on_list = watch.arrived
-            async with Browsers(self._stage.gateway_url, visitors[::_VISITORS_PER_PAGE]) as pages:
+            async with Frontend(self._stage.gateway_url) as pages:
+                await pages.open_streams(visitors[::_VISITORS_PER_PAGE])
                 with screen(watch):
                     await self._live(shop, pages, watch, live, before)
             after = await self._accounted(len(live), before)
@@ -111,9 +112,9 @@ class LiveRun:
             rejected=after.rejected - before.rejected,
             users_changed=len(shop.ledger.users()),
             recommendations=shop.ledger.lists_seen,
-            lost=len(shop.ledger.owed()) + pages.waiting,
+            lost=len(shop.ledger.owed()) + len(pages.ledger.owed()),
             freshness_ms=freshness_of(shop.ledger.freshness_s),
-            browser_ms=freshness_of(pages.freshness_s),
+            browser_ms=freshness_of(pages.ledger.freshness_s),
             live=quality_of(watch.lists, watch.popularity),
             model_version=self._stage.model_version,
             seconds=round(time.monotonic() - started_s, 1),
@@ -131,12 +132,15 @@ class LiveRun:
         self._say(f"The past of {users} users is in; all have lists ({time.monotonic() - start_s:.1f} s).")
         shop.ledger.start_counting()
 
-    async def _live(self, shop: Shopfront, pages: Browsers, watch: Watch, live: list[Event], before: _Counts) -> None:
+    async def _live(self, shop: Shopfront, pages: Frontend, watch: Watch, live: list[Event], before: _Counts) -> None:
         counting = asyncio.create_task(self._keep_counting(watch, before))
 
         def acts(event: Event) -> bool:
             self._judge(watch, event)
-            return pages.post(event)
+            if event.user_id not in pages.watched:
+                return False
+            pages.post(event)
+            return True
 
         try:
             traffic = paced(live, self._plan.events_per_s)

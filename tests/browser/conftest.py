@@ -24,7 +24,7 @@ NewPage = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, closed after this folder's last test: Playwright keeps an event loop running meanwhile."""
+    """The machine's Chromium, closed after this folder's last test: until then Playwright runs an event loop."""
     path = find_chromium()
     if path is None:
         pytest.skip(NO_CHROMIUM)
