@@ -23,6 +23,7 @@ from app.kafka.topics import TopicSpec
 CLIENT_ID: Final = "riverrun-gateway"
 FETCH_WAIT_MS: Final = 5
 _POLL_MS: Final = 200
+_GATHERED_BYTES: Final = 65_536
 _MAX_RECORDS: Final = 500  # about 5 ms of work: nobody's request waits longer than that
 _LOOK_EVERY_S: Final = 2.0
 _IDENTITY_EVERY_S: Final = 60.0
@@ -70,12 +71,15 @@ class Source:
         topic: what.
         request_timeout_ms: of a request.
         topic_id: asks Kafka for the topic's id; blocks; raises `KafkaUnreachable` or `TopicMismatch`.
+        at_once: whether each record is fetched as soon as it is there; otherwise they gather at the broker, a quarter
+            of a second at most.
     """
 
     bootstrap_servers: str
     topic: TopicSpec
     request_timeout_ms: int
     topic_id: Callable[[], str]
+    at_once: bool
 
 
 class _LogChanged(Exception):
@@ -108,6 +112,7 @@ class Follower:
                     self._source.topic,
                     self._source.request_timeout_ms,
                     client_id=CLIENT_ID,
+                    gather_bytes=1 if self._source.at_once else _GATHERED_BYTES,
                 ) as consumer:
                     await self._follow(consumer)
             except _LogChanged:
@@ -118,12 +123,13 @@ class Follower:
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         goal = await self._seek(consumer)
-        wait = FetchWait(consumer, FETCH_WAIT_MS, time.monotonic)
+        wait = FetchWait(consumer, FETCH_WAIT_MS, time.monotonic) if self._source.at_once else None
         looking = asyncio.create_task(self._look(consumer))
         try:
             while not looking.done():
                 polled = await self._poll(consumer)
-                wait.polled(sum(map(len, polled.values())))
+                if wait is not None:
+                    wait.polled(sum(map(len, polled.values())))
                 if polled:
                     self._keeper.take(polled)
                 if not self._state.caught_up:

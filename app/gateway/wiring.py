@@ -217,6 +217,7 @@ def _follower(installation: Installation, topic: TopicSpec, keeper: Keeper, role
         topic,
         installation.settings.kafka.request_timeout_ms,
         lambda: topic_ids(installation.bootstrap_servers, [topic.name])[topic.name],
+        at_once=role != INTERESTS_ROLE,
     )
     return Follower(source, keeper, installation.topic_ids[topic.name], installation.followed[role])
 
