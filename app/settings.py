@@ -105,7 +105,11 @@ class GatewaySettings(_Section):
     slow_client_s: float = Field(10.0, gt=0, description="a stream whose socket takes nothing for this long is dropped")
     recent_events: int = Field(100_000, ge=1, description="events whose offsets are remembered for wait_for")
     keep_interests: bool = Field(False, description="keep what is known of each user, for the demo's page")
-    scrape: str = Field("", description="/metrics addresses for /v1/pipeline, comma-separated; empty: none")
+    scrape: str = Field(
+        "",
+        pattern=r"^(\s*https?://[^,\s]+\s*(,|$))*\s*$",
+        description="/metrics addresses for /v1/pipeline, comma-separated; empty: none",
+    )
     access_log: bool = Field(False, description="a log line for each request; never with a token in it")
     write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per topic kept")
 

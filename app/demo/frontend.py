@@ -173,7 +173,7 @@ class Frontend:
                     if line.startswith(_DATA):
                         self._arrived(user_id, line[len(_DATA) :])
             raise RiverrunError(f"The gateway ended the stream of {user_id}.")
-        except RiverrunError as error:
+        except (RiverrunError, aiohttp.ClientError) as error:
             if not is_open.done():
                 is_open.set_exception(error)
             raise

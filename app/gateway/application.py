@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -110,10 +110,10 @@ class _Observed:
 
 
 def _shown_path(scope: Scope) -> str:
-    """The path and what was asked, without the token."""
+    """The path and what was asked, without the token; a line end in either cannot end the log's line."""
     asked = parse_qsl(scope["query_string"].decode(errors="replace"), keep_blank_values=True)
     shown = urlencode([(name, _HIDDEN if name == "token" else value) for name, value in asked], safe="*,")
-    path: str = scope["path"]
+    path = quote(scope["path"])
     return f"{path}?{shown}" if shown else path
 
 

@@ -18,8 +18,8 @@ from app.gateway.query import expands, number
 from app.gateway.replica import Row
 from app.gateway.response import EventStream, StreamTerms
 from app.gateway.shelf import Shelf
-from app.gateway.sse import last_event_id, list_message
-from app.gateway.streams import Signal, Wanted
+from app.gateway.sse import forgotten_message, last_event_id, list_message
+from app.gateway.streams import ENDS, Wanted
 
 DEFAULT_SURFACE: Final = "home"
 MAX_WAIT_MS: Final = 10_000
@@ -80,8 +80,11 @@ class ListEndpoints:
         def first() -> bytes:
             # Looked up again when the stream listens: nothing falls between the two.
             now = shelf.view(user_id, wanted, shelf.row(user_id))
-            if not isinstance(now, ListView) or (seen is not None and seen >= now.state_version):
+            if not isinstance(now, ListView):
                 return b""
+            if seen is not None and seen >= now.state_version:
+                forgotten = seen > UNKNOWN_VERSION and not now.known  # while nobody listened
+                return forgotten_message(user_id) if forgotten else b""
             return list_message(now.state_version, encode_view(now))
 
         return EventStream(self._desk.terms, user_id, wanted, first)
@@ -121,7 +124,7 @@ class ListEndpoints:
         try:
             async with asyncio.timeout(wait_s):
                 while not shelf.reflects(user_id, event_id, shelf.row(user_id)):
-                    if await listener.next() is Signal.END:
+                    if await listener.next() in ENDS:
                         break
         except TimeoutError:
             pass

@@ -89,6 +89,8 @@ def _forbidden(event: Event, caller: Caller, latest_ts_ms: int) -> Problem | Non
     """What is wrong with a well-formed event."""
     if event.user_id == NEWCOMER_ID:
         return Problem(422, "invalid_event", f"The user id {NEWCOMER_ID} is riverrun's own.", "user_id")
+    if "\0" in event.user_id:
+        return Problem(422, "invalid_event", "A user id cannot have the character NUL in it.", "user_id")
     if not caller.may_act_for(event.user_id):
         return Problem(403, "forbidden", "The token is for another user's events.", "user_id")
     if isinstance(event, Identify) and not caller.is_server:

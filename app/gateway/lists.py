@@ -85,7 +85,7 @@ def version_of(value: bytes) -> int | None:
     """The state version of a message; None where it is none of ours."""
     try:
         return _version_decoder.decode(value).state_version
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -93,7 +93,7 @@ def decode_message(value: bytes) -> Message | None:
     """The message in these bytes; None where they are none."""
     try:
         return _message_decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

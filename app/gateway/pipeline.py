@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from typing import Final
 
 import msgspec
@@ -82,7 +83,12 @@ class Pipeline:
 
 def _page(address: str) -> Page | None:
     try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # http(s), checked at the start
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # http(s): the settings are checked
             return read_page(answer.read().decode())
-    except (OSError, ValueError):  # away, or something else answers there
+    except (
+        OSError,
+        HTTPException,
+        ValueError,
+        LookupError,
+    ):  # away, dead in mid-answer, or something else answers there
         return None

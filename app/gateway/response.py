@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.gateway import metrics as table
 from app.gateway.server import abort_connection
-from app.gateway.sse import BEAT, RETRY
-from app.gateway.streams import Change, Listener, Listeners, Signal, Wanted
+from app.gateway.sse import ANEW, BEAT, RETRY
+from app.gateway.streams import ENDS, Change, Listener, Listeners, Signal, Wanted
 from app.observability import Metrics
 
 _HEADERS: Final = [
@@ -70,14 +70,14 @@ class EventStream:
     async def _serve(self, listener: Listener, line: "_Line", gone: "asyncio.Task[None]") -> None:
         await line.start()
         await line.say(RETRY + self._first())
-        while (news := await listener.next()) is not Signal.END:
+        while (news := await listener.next()) not in ENDS:
             if news is Signal.BEAT:
                 await line.say(BEAT)
             elif isinstance(news, Change) and (message := news.message(self._wanted)) is not None:
                 await line.say(message)
                 self._terms.metrics.counter(table.MESSAGES).inc()
         if not gone.done():
-            await line.end(RETRY)
+            await line.end(ANEW if news is Signal.ANEW else RETRY)
 
 
 class _Line:

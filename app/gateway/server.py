@@ -1,5 +1,6 @@
 """uvicorn, as the gateway needs it: its own signals, a socket that bounds memory, connections that can be cut."""
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -18,6 +19,8 @@ GRACE_S: Final = 10
 _BACKLOG: Final = 4_096
 _SEND_BUFFER_BYTES: Final = 131_072  # a slow reader's lists wait here at most; the kernel would take megabytes
 _VANISHED_MS: Final = 45_000  # a phone that lost its network is missed after this long, not after a quarter of an hour
+_REQUEST_S: Final = KEEP_ALIVE_S + 15.0  # whoever sends no whole request for so long only takes up room
+_MAX_HEAD_BYTES: Final = 65_536  # of a request, besides its body; the parser itself keeps whatever comes
 _DESCRIPTORS_BESIDES_STREAMS: Final = 512
 _ABORT: Final = "riverrun.abort"
 
@@ -25,12 +28,66 @@ logger = logging.getLogger(__name__)
 
 
 class Protocol(HttpToolsProtocol):
-    """Lets a response cut its connection: closing it politely would wait for a client that reads nothing."""
+    """Lets a response cut its connection: closing it politely would wait for a client that reads nothing.
+
+    Cuts one by itself whose next request does not come, or trickles, or has a head without an end: uvicorn bounds none
+    of these, and nobody needs a key for them.
+    """
+
+    _too_late: asyncio.TimerHandle | None = None
+    _begun = 0  # requests
+    _body_bytes = 0  # of all of them
+    _head_bytes = 0  # of the newest one, without what came together with its first byte
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Somebody is there."""
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """They are gone."""
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request, or of several."""
+        begun, body_bytes = self._begun, self._body_bytes
+        super().data_received(data)
+        came = len(data) - (self._body_bytes - body_bytes)
+        self._head_bytes = self._head_bytes + came if self._begun == begun else 0
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self._begun += 1
         self.scope["state"][_ABORT] = self.transport.abort
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All of it is here; how long the answer takes is for the gateway to say."""
+        self._expect_nothing()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """It was answered, whole or not."""
+        super().on_response_complete()
+        if self.cycle.response_complete:  # otherwise the next request was there already
+            self._expect_request()
+
+    def _expect_request(self) -> None:
+        self._expect_nothing()
+        self._too_late = self.loop.call_later(_REQUEST_S, self.transport.abort)
+
+    def _expect_nothing(self) -> None:
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None
 
 
 class Server(uvicorn.Server):

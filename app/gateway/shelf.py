@@ -107,8 +107,9 @@ class Shelf:
         if row is None:
             return False
         offset = self._parts.recent_events.offset(user_id, event_id)
-        if offset is not None:
-            return row.version >= offset
+        if offset is not None and row.version >= offset:
+            return True
+        # Came another way; or was sent again after a 503, and the copy before this offset is the one that counted.
         message = decode_message(row.value)
         return message is not None and message.cause.event_id == event_id
 

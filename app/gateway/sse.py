@@ -7,6 +7,8 @@ import msgspec
 RETRY_MS: Final = 1_000
 BEAT: Final = b": beat\n\n"
 RETRY: Final = b"retry: %d\n\n" % RETRY_MS
+ANEW: Final = b"id\n" + RETRY
+"""Come again, as if for the first time: the empty id makes the browser forget the last one."""
 
 
 def list_message(state_version: int, view: bytes) -> bytes:

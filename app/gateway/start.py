@@ -87,6 +87,7 @@ async def _until_stopped(gateway: Gateway, listener: socket.socket, stop: asynci
     beside = [asyncio.ensure_future(run()) for run in gateway.beside]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
+    listener.listen()  # whoever reads the next line may come at once: the server takes a moment to begin
     logger.info("Gateway on http://%s:%d.", *listener.getsockname()[:2])
     await asyncio.wait({serving, stopping, *beside}, return_when=asyncio.FIRST_COMPLETED)
     health.stopping = True

@@ -26,6 +26,11 @@ class Signal(Enum):
     """Something other than the lists changed: look again."""
     END = "end"
     """It is over."""
+    ANEW = "anew"
+    """It is over, and what was told so far means nothing now."""
+
+
+ENDS: Final = (Signal.END, Signal.ANEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Listener:
 
     def tell(self, news: News) -> None:
         """A change takes the place of an older one and of signals; the end takes the place of everything."""
-        if self._news is Signal.END or (isinstance(self._news, Change) and news in (Signal.BEAT, Signal.LOOK)):
+        if self._news in ENDS or (isinstance(self._news, Change) and news in (Signal.BEAT, Signal.LOOK)):
             return
         self._news = news
         if self._waiter is not None and not self._waiter.done():
@@ -141,7 +146,7 @@ class Listeners:
     def restart(self) -> None:
         """Tell those who are here that it is over: what they were told so far means nothing now."""
         for listener in self._all():
-            listener.tell(Signal.END)
+            listener.tell(Signal.ANEW)
 
     def _all(self) -> Iterator[Listener]:
         return (listener for own in tuple(self._by_user.values()) for listener in tuple(own))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
@@ -18,7 +18,7 @@ from tests.support.kafka import unique_prefix
 if TYPE_CHECKING:
     from tests.support.loop import Loop
 
-WAIT_MS = 10_000
+WAIT_MS = 20_000  # two cores, a broker, a browser and two models: patience costs nothing where all is well
 NewPage = Callable[..., Page]
 
 
@@ -28,6 +28,7 @@ def browser() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         pytest.skip(NO_CHROMIUM)
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=flags())
         yield chromium

@@ -23,6 +23,11 @@ def test_a_variable_reaches_its_setting() -> None:
     assert loaded(RIVERRUN_KAFKA__BOOTSTRAP_SERVERS="a:1,b:2").kafka.bootstrap_servers == "a:1,b:2"
 
 
+def test_addresses_to_scrape_are_of_http() -> None:
+    addresses = "http://a:1/metrics, https://b:2/metrics"
+    assert loaded(HOME="/home/ann", RIVERRUN_GATEWAY__SCRAPE=addresses).gateway.scrape == addresses
+
+
 def test_an_empty_variable_is_an_unset_one() -> None:
     settings = loaded(HOME="/home/ann", RIVERRUN_CACHE_DIR="", RIVERRUN_KAFKA__BOOTSTRAP_SERVERS="")
     assert (settings.cache_dir, settings.kafka.bootstrap_servers) == (loaded(HOME="/home/ann").cache_dir, None)
@@ -37,6 +42,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("RIVERRUN_AGENTS__MAX_INTERACTIONS", "0", "greater than or equal to 1 (got '0')"),
         ("RIVERRUN_KAFKA__REQUEST_TIMEOUT_MS", "9000", "must be at most 0.4 of RIVERRUN_KAFKA__SESSION_TIMEOUT_MS"),
         ("RIVERRUN_SCORING__DEVICE", "abacus", "RIVERRUN_SCORING__DEVICE"),
+        ("RIVERRUN_GATEWAY__SCRAPE", "http://a:1/metrics,b:1/metrics", "Wrong setting RIVERRUN_GATEWAY__SCRAPE"),
     ],
 )
 def test_a_wrong_setting_is_named(variable: str, value: str, words: str) -> None:

@@ -68,6 +68,7 @@ def test_a_batch_keeps_its_order() -> None:
         ({"ts": NOW_MS + 1_001}, "ts"),
         ({"type": "rate", "rating": 11}, "rating"),
         ({"user_id": "riverrun.newcomer"}, "user_id"),
+        ({"user_id": "a\0n"}, "user_id"),
         ({"type": "riverrun.hand_over", "heir_id": "bob"}, "type"),
     ],
 )

@@ -60,6 +60,7 @@ def test_a_surface_that_is_not_there_gives_the_names_of_those_that_are() -> None
 def test_versions_are_read_and_rubbish_has_none() -> None:
     assert version_of(ROW.value) == 7
     assert [version_of(value) for value in (b"", b"{}", b"[]", b"\xff", b'{"state_version":"7"}')] == [None] * 5
+    assert version_of(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}") is None
 
 
 def test_the_documented_shape_is_the_one_that_is_sent() -> None:

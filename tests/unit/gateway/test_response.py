@@ -82,6 +82,15 @@ async def test_the_end_of_the_gateway_ends_the_stream_with_a_hint_to_come_again(
     assert (streaming.connection.bodies[-1], streaming.connection.over) == (b"retry: 1000\n\n", True)
 
 
+async def test_lists_made_anew_end_the_stream_and_the_browser_forgets_where_it_was() -> None:
+    streaming = Streaming()
+    await streaming.turn()
+    streaming.change(1_001)
+    streaming.listeners.restart()
+    await streaming.task
+    assert streaming.connection.bodies[-1] == b"id\nretry: 1000\n\n"
+
+
 async def test_a_client_that_takes_nothing_is_cut_and_gets_the_newest_only_if_it_wakes_up_in_time() -> None:
     slow, waking = Streaming(slow_client_s=0.05), Streaming(slow_client_s=5.0)
     for streaming in (slow, waking):

@@ -95,7 +95,7 @@ async def test_who_comes_after_a_restart_stays() -> None:
     listeners = Listeners()
     early = listeners.join("ann")
     listeners.restart()
-    assert await early.next() is Signal.END
+    assert await early.next() is Signal.ANEW
     late = asyncio.create_task(listeners.join("ann").next())
     await asyncio.sleep(0)
     assert not late.done()
