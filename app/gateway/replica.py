@@ -15,6 +15,7 @@ Knows no Kafka client.
 import logging
 import shutil
 import struct
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ class Replica:
         self._write_buffer_mb = write_buffer_mb
         self._version_of = version_of
         self._database: Any = open_database(folder, write_buffer_mb)
+        self._flushing = threading.Lock()  # `flush` runs in a thread of its own; it must not meet a closed database
+        self._closed = False
         if self.offsets() and now_ms - self._read_until_ms() > MAX_UNREAD_MS:
             logger.warning("What is kept in %s was not read on for too long: all is read again.", folder)
             self.start_over(now_ms)
@@ -156,21 +159,27 @@ class Replica:
         Args:
             read_until_ms: what lay in the topic then has been read; None: nobody knows. Ms since 1970.
         """
-        if read_until_ms is not None:
-            self._note_read_until(read_until_ms)
-        self._database.flush()
+        with self._flushing:
+            if self._closed:  # in between, the topic was made anew
+                return
+            if read_until_ms is not None:
+                self._note_read_until(read_until_ms)
+            self._database.flush()
 
     def start_over(self, now_ms: int) -> None:
         """Forget everything."""
-        self._database.close()
-        _remove(self._folder)
-        self._folder.mkdir()
-        self._database = open_database(self._folder, self._write_buffer_mb)
+        with self._flushing:
+            self._database.close()
+            _remove(self._folder)
+            self._folder.mkdir()
+            self._database = open_database(self._folder, self._write_buffer_mb)
         self._note_read_until(now_ms)
 
     def close(self) -> None:
         """Flush and close."""
-        self._database.close()
+        with self._flushing:
+            self._closed = True
+            self._database.close()
 
     def _note_read_until(self, now_ms: int) -> None:
         self.write_note(_READ_UNTIL, _OFFSET.pack(now_ms))

@@ -100,3 +100,9 @@ def test_a_topic_made_anew_has_a_folder_of_its_own_and_the_old_one_goes(tmp_path
     new = folder_of(tmp_path, "lists", "id-2")
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["states-id-9"]
     assert new != old
+
+
+def test_a_flush_that_comes_after_the_end_harms_nobody(tmp_path: Path) -> None:
+    replica = Replica(tmp_path / "lists", 1, version_of, NOW_MS)
+    replica.close()
+    replica.flush(NOW_MS)
