@@ -13,6 +13,7 @@ export function makeSearch(api, onChoose) {
   let found = [];
   let active = -1;
   let timer = 0;
+  let closing = 0;
 
   box.addEventListener("input", () => {
     clearTimeout(timer);
@@ -30,7 +31,8 @@ export function makeSearch(api, onChoose) {
       close();
     }
   });
-  box.addEventListener("blur", () => setTimeout(close, 150)); // after a click on an option
+  box.addEventListener("blur", () => (closing = setTimeout(close, 150))); // after a click on an option
+  box.addEventListener("focus", () => clearTimeout(closing)); // whoever is back at once goes on
   options.addEventListener("pointerdown", (press) => press.preventDefault()); // keeps the focus in the box
   options.addEventListener("click", (click) => {
     const option = click.target.closest("[role=option]");
