@@ -55,7 +55,7 @@ def run_demo(
     started_s = time.monotonic()
     with staged(settings, say, with_gateway=True) as stage:
         live = LiveRun(stage, plan, say)
-        headline = f"{stage.headline}  ·  {stage.gateway_url}"
+        headline = f"{stage.gateway_url}  ·  {stage.headline}"  # the end may be cut off
         report = asyncio.run(live.run(lambda watch: screen(watch, headline), started_s))
         on_report(report, stage.gateway_url)
 
