@@ -1,6 +1,5 @@
-"""The recorded figures as one picture, legible on a light and on a dark page. Needs matplotlib."""
+"""The recorded figures as one picture, legible on a light and on a dark page."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +18,12 @@ def draw(recorded: Path, output: Path) -> None:
     """Draw throughput and freshness; the file says of which record it is (`digest_of`).
 
     Raises:
-        RiverrunError: matplotlib is not there, or nothing is recorded.
+        RiverrunError: nothing is recorded.
     """
-    if find_spec("matplotlib") is None:
-        raise RiverrunError("matplotlib is not installed.", hint="uv sync --group bench")
     figures = read_recorded(recorded)
     if not {"ingest", "freshness"} <= figures.benches.keys():
         raise RiverrunError(f"{recorded} lacks ingest or freshness.", hint="riverrun bench record")
-    import matplotlib as mpl  # noqa: PLC0415  # optional, and slow to import
+    import matplotlib as mpl  # noqa: PLC0415  # slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     style: Any = {"svg.fonttype": "none", "svg.hashsalt": "riverrun", "font.family": "sans-serif", "font.size": 9}

@@ -23,6 +23,7 @@ class Interactions:
         ratings: (E,) stars, NaN where there are none.
         user_ids: every user by index.
         item_ids: every item by index, also those nobody touched.
+        places: (E,) where it happened, a number of the shop's places, -1 where it is not known; None: never known.
     """
 
     users: NDArray[np.int32]
@@ -32,6 +33,7 @@ class Interactions:
     ratings: NDArray[np.float32]
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
+    places: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -45,6 +47,7 @@ class Interactions:
             kinds=self.kinds[selection],
             ts_ms=self.ts_ms[selection],
             ratings=self.ratings[selection],
+            places=None if self.places is None else self.places[selection],
         )
 
 

@@ -1,6 +1,5 @@
 """What a model has to beat: popularity, recency-decayed popularity, co-visitation. All of them count as they go."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
 from app.data.popularity import MS_PER_DAY
+from model_server.evaluation.cases import Cases
 
 
 class Popularity:
@@ -22,9 +22,9 @@ class Popularity:
     def __init__(self, items: int) -> None:
         self._counts = np.zeros(items)
 
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
+    def scores(self, cases: Cases) -> NDArray[np.floating]:
         """(B, N): the same for everybody."""
-        return np.tile(self._counts, (len(histories), 1))
+        return np.tile(self._counts, (len(cases), 1))
 
     def observe(self, events: Interactions) -> None:
         """Count these."""
@@ -48,9 +48,9 @@ class DecayedPopularity:
         self._half_life_ms = half_life_days * MS_PER_DAY
         self._newest_ms = 0
 
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
+    def scores(self, cases: Cases) -> NDArray[np.floating]:
         """(B, N): the same for everybody."""
-        return np.tile(self._counts, (len(histories), 1))
+        return np.tile(self._counts, (len(cases), 1))
 
     def observe(self, events: Interactions) -> None:
         """Fade to the newest of these, then count them."""
@@ -87,10 +87,10 @@ class CoVisitation:
         self._counts = np.zeros(items)
         self._recent: dict[int, list[int]] = {}
 
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
+    def scores(self, cases: Cases) -> NDArray[np.floating]:
         """(B, N); zeros for an empty history."""
-        scores = np.zeros((len(histories), self._items))
-        for row, history in enumerate(histories):
+        scores = np.zeros((len(cases), self._items))
+        for row, history in enumerate(cases.histories):
             for age, item in enumerate(history.items[: -self._READ - 1 : -1].tolist()):
                 if item in self._rows:
                     scores[row] += self._RECENCY**age / self._counts[item] * self._rows[item]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions, by_user
+from model_server.evaluation.cases import Cases, Fit, Recommender
 from model_server.evaluation.metrics import RankingMetrics, ranking_metrics, target_ranks, top_items
-from model_server.evaluation.recommender import Fit, Recommender
 
 _BLOCK = 256
 
@@ -47,9 +47,9 @@ def leave_one_out(log: Interactions, fit: Fit, on_cases: OnCases) -> ProtocolRes
     tally = _Tally(len(log.item_ids))
     for start in range(0, len(cases), _BLOCK):
         block = cases[start : start + _BLOCK]
+        last = np.array([positions[-1] for positions in block])
         histories = [log.take(positions[:-1]) for positions in block]
-        targets = log.items[[positions[-1] for positions in block]]
-        tally.add(recommender, histories, targets)
+        tally.add(recommender, Cases(histories, log.users[last].astype(np.int64), log.ts_ms[last]), log.items[last])
         on_cases(start + len(block), len(cases))
     return tally.result()
 
@@ -63,7 +63,8 @@ def stream(log: Interactions, cut: int, fit: Fit, on_cases: OnCases) -> Protocol
     for start in range(cut, len(log), block):
         end = min(start + block, len(log))
         histories = [log.take(order[slice(*place[position])]) for position in range(start, end)]
-        tally.add(recommender, histories, log.items[start:end])
+        cases = Cases(histories, log.users[start:end].astype(np.int64), log.ts_ms[start:end])
+        tally.add(recommender, cases, log.items[start:end])
         recommender.observe(log.take(slice(start, end)))
         on_cases(end - cut, len(log) - cut)
     return tally.result()
@@ -87,9 +88,9 @@ class _Tally:
         self._ranks: list[NDArray[np.float64]] = []
         self._shown = np.zeros(items, dtype=np.bool_)
 
-    def add(self, recommender: Recommender, histories: list[Interactions], targets: NDArray[np.int32]) -> None:
-        scores = recommender.scores(histories)
-        for row, history in enumerate(histories):
+    def add(self, recommender: Recommender, cases: Cases, targets: NDArray[np.int32]) -> None:
+        scores = recommender.scores(cases)
+        for row, history in enumerate(cases.histories):
             scores[row, history.items] = -np.inf
         self._ranks.append(target_ranks(scores, targets.astype(np.int64)))
         self._shown[top_items(scores).ravel()] = True

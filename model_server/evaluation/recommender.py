@@ -1,7 +1,6 @@
-"""The one interface through which models and baselines are compared, and the trained model behind it."""
+"""The trained network behind the interface through which models and baselines are compared."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,33 +9,12 @@ from numpy.typing import NDArray
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.cases import Cases
 from model_server.model.network import COLD
 from model_server.model.sequences import first_read, padded_batch
 from model_server.registry.version import TrainedModel
 from model_server.text.encoder import TextEncoder
 from model_server.training.run import texts_of
-
-
-class Recommender(Protocol):
-    """Something that scores the whole catalog for users.
-
-    `online` says whether `observe` changes what it knows of a user's *next* item; if it does not, a protocol may
-    ask for many users at once before it lets the recommender observe what they did.
-    """
-
-    @property
-    def online(self) -> bool:
-        """See the class."""
-
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
-        """(B, N) scores for the users with these histories (oldest first, may be empty); higher is better."""
-
-    def observe(self, events: Interactions) -> None:
-        """These happened next, in time order, to anybody."""
-
-
-Fit = Callable[[Interactions], Recommender]
-"""Makes a recommender that has learned from a training part."""
 
 
 class TrainedRecommender:
@@ -68,8 +46,9 @@ class TrainedRecommender:
             self._item_vectors = self._network.item_vectors(rows, texts.to(self._device))
 
     @torch.inference_mode()
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
+    def scores(self, cases: Cases) -> NDArray[np.floating]:
         """As `Recommender.scores`."""
+        histories = cases.histories
         max_length = self._network.config.max_length
         first = first_read(np.array([len(history) for history in histories]), max_length)
         newest = [history.take(slice(start, None)) for history, start in zip(histories, first.tolist(), strict=True)]
@@ -83,7 +62,7 @@ class TrainedRecommender:
         scores: NDArray[np.floating] = self._network.scores(users, self._item_vectors).cpu().numpy()
         unknown = np.array([len(history) == 0 for history in histories])
         if unknown.any():
-            scores[unknown] = self._popularity.scores([histories[row] for row in np.flatnonzero(unknown).tolist()])
+            scores[unknown] = self._popularity.scores(cases)[unknown]
         return scores
 
     def observe(self, events: Interactions) -> None:

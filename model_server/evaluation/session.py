@@ -19,8 +19,9 @@ from app.errors import DataError, ModelVersionError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.evaluation.baselines import CoVisitation, DecayedPopularity, Popularity
+from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.protocols import OnCases, ProtocolResult, leave_one_out, stream
-from model_server.evaluation.recommender import Fit, Recommender, TrainedRecommender
+from model_server.evaluation.recommender import TrainedRecommender
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.cached import CachedTextEncoder

@@ -11,6 +11,7 @@ from torch import Tensor
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset, Interactions
 from app.interests.state import Interaction, Kind
+from model_server.evaluation.cases import Cases
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
 from model_server.text.encoder import OnProgress
@@ -118,3 +119,9 @@ def assert_close(got: Tensor, wanted: Tensor, atol: float = 1e-5) -> None:
     """Equal within `atol`. torch.testing's own imports five hundred modules for this."""
     assert got.shape == wanted.shape
     assert torch.allclose(got, wanted, rtol=1e-5, atol=atol), f"differ by {(got - wanted).abs().max()}"
+
+
+def cases_of(histories: Sequence[Interactions]) -> Cases:
+    """What is asked for users with these histories, right after the last thing that each did."""
+    now_ms = [int(history.ts_ms[-1]) if len(history) else 0 for history in histories]
+    return Cases(histories, users=np.arange(len(histories)), now_ms=np.array(now_ms, dtype=np.int64))

@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from app.files import sha256_of
 from tests.support.bench_figures import made_up
 
 SETTING = Setting("2026-11-22", "a machine", {})
-HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
 def recorded(folder: Path, count: int) -> Path:
@@ -20,7 +18,6 @@ def recorded(folder: Path, count: int) -> Path:
     return path
 
 
-@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="needs the dependency group bench")
 def test_a_picture_says_which_record_it_is_of_and_is_the_same_each_time(tmp_path: Path) -> None:
     record_path = recorded(tmp_path, 2)
 
@@ -34,13 +31,6 @@ def test_a_picture_says_which_record_it_is_of_and_is_the_same_each_time(tmp_path
     assert "bare echo, p99" in picture
 
 
-@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="needs the dependency group bench")
 def test_there_is_no_picture_of_half_a_record(tmp_path: Path) -> None:
     with pytest.raises(RiverrunError, match="lacks ingest or freshness"):
         draw(recorded(tmp_path, 1), tmp_path / "picture.svg")
-
-
-@pytest.mark.skipif(HAS_MATPLOTLIB, reason="needs an environment without the dependency group bench")
-def test_without_matplotlib_it_is_said_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(RiverrunError, match="uv sync --group bench"):
-        draw(recorded(tmp_path, 2), tmp_path / "picture.svg")

@@ -1,7 +1,5 @@
 """The protocols show a recommender the past and nothing else."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
@@ -9,10 +7,11 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.cases import Cases
 from model_server.evaluation.protocols import leave_one_out, stream
 from model_server.evaluation.recommender import TrainedRecommender
 from model_server.training.run import TrainingJob, train_model
-from tests.support.model import HashEncoder, interactions_of, planted_dataset, tiny_options
+from tests.support.model import HashEncoder, cases_of, interactions_of, planted_dataset, tiny_options
 
 LOG = interactions_of([(0, 1, 1), (1, 2, 1), (0, 3, 2), (1, 3, 3), (0, 4, 4), (2, 0, 5)], users=3, items=6)
 
@@ -29,9 +28,9 @@ class Watcher:
         self.known = len(training)
         self.asked: list[tuple[list[int], int]] = []
 
-    def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
-        scores = np.zeros((len(histories), 6))
-        for row, history in enumerate(histories):
+    def scores(self, cases: Cases) -> NDArray[np.floating]:
+        scores = np.zeros((len(cases), 6))
+        for row, history in enumerate(cases.histories):
             self.asked.append((history.items.tolist(), self.known))
             scores[row, (history.items[-1] + 1) % 6 if len(history) else 0] = 1.0
         return scores
@@ -72,8 +71,8 @@ def test_stream_predicts_each_event_from_the_state_just_before_it(online: bool) 
 
 def test_seen_items_are_not_recommended_again() -> None:
     class Stubborn(Watcher):
-        def scores(self, histories: Sequence[Interactions]) -> NDArray[np.floating]:
-            return np.array([[9.0, 8.0, 7.0, 6.0, 5.0, 0.0]] * len(histories))
+        def scores(self, cases: Cases) -> NDArray[np.floating]:
+            return np.array([[9.0, 8.0, 7.0, 6.0, 5.0, 0.0]] * len(cases))
 
     log = interactions_of([(0, item, item) for item in (0, 1, 2, 3, 4)], users=1, items=6)
     result = leave_one_out(log, lambda training: Stubborn(training, online=False), ignore)
@@ -104,7 +103,7 @@ def test_a_user_of_whom_nothing_is_known_gets_popularity() -> None:
     popularity.observe(dataset.interactions)
     recommender = TrainedRecommender(model, dataset.catalog, encoder, popularity)
     nobody, somebody = dataset.interactions.take(slice(0, 0)), dataset.interactions.take(slice(0, 1))
-    mixed = recommender.scores([nobody, somebody])
-    assert np.allclose(mixed[0], popularity.scores([nobody])[0], atol=1e-5)
-    assert np.allclose(mixed[1], recommender.scores([somebody])[0], atol=1e-4)
-    assert recommender.scores([nobody]).shape == (1, 30)
+    mixed = recommender.scores(cases_of([nobody, somebody]))
+    assert np.allclose(mixed[0], popularity.scores(cases_of([nobody]))[0], atol=1e-5)
+    assert np.allclose(mixed[1], recommender.scores(cases_of([somebody]))[0], atol=1e-4)
+    assert recommender.scores(cases_of([nobody])).shape == (1, 30)
