@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.data.formats.names import Format
-from app.data.formats.registry import recognise
+from app.data.formats.registry import READERS, recognise
 from app.data.formats.sequences import START_MS
 from app.data.interactions import Dataset
 from app.data.source import DataSource, open_dataset
@@ -271,3 +271,9 @@ def test_baskets_places_and_quantities_of_a_table(tmp_path: Path) -> None:
     assert log.baskets.tolist() == [0, 0, -1]
     assert (log.places.tolist(), log.place_ids) == ([-1, 0, 0], ("Ulm",))
     assert log.quantities.tolist()[::2] == [2, 1]
+
+
+def test_every_format_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+    assert set(READERS) | {Format.AUTO, Format.TABLE} == set(Format)
+    assert not [name for name in Format if name is not Format.AUTO and f"| `{name}` |" not in documented]
