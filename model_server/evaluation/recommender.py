@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
-from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases
 from model_server.model.network import COLD
 from model_server.model.sequences import first_read, padded_batch
