@@ -15,6 +15,8 @@ class TrainingOptions:
         batch_sequences: sequences per step.
         clip_norm: longest gradient.
         patience: epochs without a better validation NDCG@10 after which training stops.
+        negatives: items that each step is compared with, drawn anew each time; 0: with all; None: with all of a catalog
+            up to `model_server.training.batch_loss.ALL_ITEMS`, with `NEGATIVES` of a larger one.
         validation_users: at most this many users' last events are kept for validation.
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
     """
@@ -26,6 +28,7 @@ class TrainingOptions:
     batch_sequences: int = 32
     clip_norm: float = 5.0
     patience: int = 4
+    negatives: int | None = None
     validation_users: int = 2_000
     dimension: int = 64
     heads: int = 2

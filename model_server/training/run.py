@@ -1,8 +1,7 @@
 """From a data set to a trained model: which items it knows, their texts, the network, popularity at the cut."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,9 +13,11 @@ from app.data.popularity import popularity_of
 from app.errors import DataError
 from app.interests.state import Kind
 from model_server.model.config import NetworkConfig
+from model_server.peak_memory import PeakMemory
 from model_server.registry.version import TrainedModel, TrainingData
 from model_server.text.encoder import OnProgress as OnTexts
 from model_server.text.encoder import TextEncoder
+from model_server.training.execution import Execution
 from model_server.training.loop import OnProgress, TrainedNetwork, train_network
 from model_server.training.options import TrainingOptions
 from model_server.training.validation import ValidationSplit, split_validation
@@ -24,19 +25,21 @@ from model_server.training.validation import ValidationSplit, split_validation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingJob:
-    """What to train on.
+    """What to train on, and how that is carried out.
 
     Args:
         dataset: where `interactions` come from; its catalog gives the texts.
         interactions: the part of it that may be learned from.
         held_out_events: how many newer ones are kept away.
         popularity_half_life_days: for the popularity that goes with the model.
+        execution: processes, parts, precision, checkpoints.
     """
 
     dataset: Dataset
     interactions: Interactions
     held_out_events: int
     popularity_half_life_days: float
+    execution: Execution = field(default_factory=Execution)
 
 
 def train_model(
@@ -67,9 +70,9 @@ def train_model(
     _check_enough(split.training, warm)
     texts = encoder.encode(texts_of(job.dataset.catalog, warm), on_texts)
     config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension)
-    started = time.perf_counter()
+    peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
-    trained = train_network(config, by_row, torch.from_numpy(texts).to(device), options, on_progress)
+    trained = train_network(config, by_row, torch.from_numpy(texts).to(device), options, on_progress, job.execution)
     return TrainedModel(
         network=trained.network,
         text_encoder=encoder.fingerprint,
@@ -77,7 +80,7 @@ def train_model(
         texts=texts,
         popularity=popularity_of(job.interactions, job.popularity_half_life_days),
         data=_described(job),
-        metrics=_metrics(trained, seconds=round(time.perf_counter() - started, 1)),
+        metrics=_metrics(trained, peak.mb()),
     )
 
 
@@ -113,7 +116,7 @@ def _numbered_by_row(split: ValidationSplit, warm: NDArray[np.int32], catalog_it
     )
 
 
-def _metrics(trained: TrainedNetwork, seconds: float) -> dict[str, float]:
+def _metrics(trained: TrainedNetwork, peak_memory_mb: float) -> dict[str, float]:
     return {
         "validation_hr10": trained.validation.hr10,
         "validation_ndcg10": trained.validation.ndcg10,
@@ -121,7 +124,8 @@ def _metrics(trained: TrainedNetwork, seconds: float) -> dict[str, float]:
         "validation_users": float(trained.validation.cases),
         "best_epoch": float(trained.best_epoch),
         "epochs": float(trained.epochs_run),
-        "seconds": seconds,
+        "seconds": round(trained.seconds, 1),
+        "peak_memory_mb": peak_memory_mb,
     }
 
 

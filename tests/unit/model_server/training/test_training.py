@@ -10,9 +10,10 @@ from app.data.interactions import Dataset, split_newest
 from app.errors import DataError
 from app.interests.state import Kind
 from model_server.registry.version import TrainedModel
-from model_server.training.loop import Progress, learning_rate_share
+from model_server.training.loop import Progress
 from model_server.training.options import TrainingOptions
 from model_server.training.run import TrainingJob, train_model
+from model_server.training.step import learning_rate_share
 from model_server.training.validation import split_validation
 from tests.support.model import HashEncoder, dataset_of, interactions_of, planted_dataset, tiny_options
 
