@@ -19,7 +19,7 @@ from model_server.text.encoder import OnProgress as OnTexts
 from model_server.text.encoder import TextEncoder
 from model_server.training.execution import Execution
 from model_server.training.loop import OnProgress, TrainedNetwork, train_network
-from model_server.training.options import TrainingOptions
+from model_server.training.options import TrainingOptions, has_text
 from model_server.training.validation import ValidationSplit, split_validation
 
 
@@ -68,8 +68,8 @@ def train_model(
     split = split_validation(job.interactions, options.validation_users, np.random.default_rng(options.seed))
     warm = np.unique(split.training.items)
     _check_enough(split.training, warm)
-    texts = encoder.encode(texts_of(job.dataset.catalog, warm), on_texts)
-    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension)
+    texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
+    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension if texts.any() else 0)
     peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
     trained = train_network(config, by_row, torch.from_numpy(texts).to(device), options, on_progress, job.execution)
@@ -82,6 +82,15 @@ def train_model(
         data=_described(job),
         metrics=_metrics(trained, peak.mb()),
     )
+
+
+def _texts(
+    catalog: Sequence[CatalogItem], items: NDArray[np.integer], encoder: TextEncoder, on_texts: OnTexts | None
+) -> NDArray[np.float32]:
+    """(items, text_dimension) of these items; zeros where nothing is known of any of them but its id."""
+    if not any(has_text(catalog[item]) for item in items):
+        return np.zeros((len(items), encoder.dimension), dtype=np.float32)
+    return encoder.encode(texts_of(catalog, items), on_texts)
 
 
 def texts_of(catalog: Sequence[CatalogItem], items: NDArray[np.integer]) -> list[str]:
