@@ -27,9 +27,9 @@ from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.pretrained import open_text_encoder
+from model_server.training.bar import TrainingBar
 from model_server.training.options import TrainingOptions
 from model_server.training.run import TrainingJob, train_model
-from model_server.training.session import TrainingBar
 
 
 @dataclass(frozen=True, slots=True)
