@@ -35,6 +35,10 @@ class Tuned:
     given_up: int
 
 
+class _OutOfTimeError(Exception):
+    """The budget is over; nothing was found out about the trial under way."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
     """One search.
@@ -82,12 +86,15 @@ class Search:
                 if trial.should_prune():
                     raise optuna.TrialPruned
             if self.now_s() >= deadline_s:
-                raise optuna.TrialPruned
+                raise _OutOfTimeError
 
         try:
             value = trained(suggested(trial, self.base), on_progress)
         except optuna.TrialPruned:
             return study.tell(trial, state=TrialState.PRUNED)
+        except _OutOfTimeError:
+            study.enqueue_trial(trial.params)  # the same command begins with it
+            return study.tell(trial, state=TrialState.FAIL)
         return study.tell(trial, value)
 
     def _study(self) -> optuna.Study:
@@ -98,9 +105,10 @@ class Search:
             study_name=self.study,
             load_if_exists=True,
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=self.base.seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST_TRIALS, n_warmup_steps=_FIRST_EPOCHS),
         )
+        # A search that goes on must not draw again what it drew before.
+        study.sampler = optuna.samplers.TPESampler(seed=self.base.seed + len(study.trials))
         if not study.trials:
             study.enqueue_trial(_defaults(self.base))
         for cut_off in study.get_trials(states=(TrialState.RUNNING,)):

@@ -71,3 +71,7 @@ def test_the_budget_ends_a_trial_in_the_middle(tmp_path: Path) -> None:
     training = PlantedTraining()
     assert search(tmp_path, budget_s=4.0, now_s=tick).run(training, lambda _: None) is None
     assert len(training.asked) == 1
+    tuned = search(tmp_path, trials=1).run(training, lambda _: None)
+    assert training.asked[0] == training.asked[1]
+    assert tuned is not None
+    assert (tuned.finished, tuned.given_up) == (1, 0)
