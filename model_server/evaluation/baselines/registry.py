@@ -5,10 +5,15 @@ from types import MappingProxyType
 from typing import Final
 
 from app.data.interactions import Interactions
+from model_server.evaluation.baselines import recbole
+from model_server.evaluation.baselines.attention import attention
+from model_server.evaluation.baselines.bilstm import bilstm
 from model_server.evaluation.baselines.context import Context, Factory
 from model_server.evaluation.baselines.covisitation import CoVisitation
 from model_server.evaluation.baselines.factors import als, bpr
 from model_server.evaluation.baselines.linear import basket_ease, co_purchase, ease, item_knn
+from model_server.evaluation.baselines.matrix_factorization import matrix_factorization
+from model_server.evaluation.baselines.mlp import mlp
 from model_server.evaluation.baselines.own import OwnFrequency, cart_likeness
 from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
@@ -52,6 +57,13 @@ BASELINES: Final[Mapping[str, Factory]] = MappingProxyType(
         "basket-ease": basket_ease,
         "als": als,
         "bpr": bpr,
+        "matrix-factorization": matrix_factorization,
+        "mlp": mlp,
+        "attention": attention,
+        "bilstm": bilstm,
+        "recbole-sasrec": recbole.sasrec,
+        "recbole-gru4rec": recbole.gru4rec,
+        "recbole-bert4rec": recbole.bert4rec,
     }
 )
 """Name -> how to make it."""
