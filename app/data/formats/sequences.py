@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from app.data.columns import Column, ids
 from app.data.formats.raw import RawLog, batch, nothing_known
@@ -73,9 +74,7 @@ def _words(path: Path) -> Iterator[pa.ListArray]:
         yield pc.ascii_split_whitespace(lines.filter(pc.not_equal(lines, "")))
 
 
-def _batch(
-    path: Path, users: pa.Array, items: pa.Array, positions: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> pa.RecordBatch:
+def _batch(path: Path, users: pa.Array, items: pa.Array, positions: NDArray[np.int64]) -> pa.RecordBatch:
     return batch(
         users=ids(Column(str(path), "user", users)),
         items=ids(Column(str(path), "item", items)),

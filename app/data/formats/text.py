@@ -17,6 +17,7 @@ from app.data.columns import Column
 from app.errors import DataError
 
 _BLOCK_BYTES: Final = 16 << 20  # a line must fit into one
+_HEAD_BYTES: Final = 1 << 16
 _SHOWN: Final = 80
 
 
@@ -63,7 +64,7 @@ def delimited(path: Path, layout: Layout) -> Iterator[dict[str, Column]]:
         column_types={name: pa.string() for name in layout.wanted},
         strings_can_be_null=False,
     )
-    if layout.names is None:
+    if layout.names is None and path.is_file():
         _check_header(path, layout)
     first = 0
     with _readable(path, layout, odd), csv.open_csv(path, reading, parsing, converting) as batches:
@@ -134,13 +135,15 @@ def open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
 
 
 def head(path: Path, lines: int = 20) -> tuple[str, ...]:
-    """The first lines of a text file without their ends; nothing where it is none."""
+    """The first lines of a text file without their ends, long ones in pieces; nothing where it is no text."""
     try:
         with open_bytes(path) as handle:
-            found = [handle.readline(_BLOCK_BYTES) for _ in range(lines)]
-            return tuple(line.decode().rstrip("\r\n") for line in found if line)
-    except (OSError, EOFError, UnicodeDecodeError):
+            found = [line for _ in range(lines) if (line := handle.readline(_HEAD_BYTES))]
+    except (OSError, EOFError):
         return ()
+    if any(b"\0" in line for line in found):
+        return ()
+    return tuple(line.decode("utf-8-sig", errors="replace").rstrip("\r\n") for line in found)
 
 
 def no_line(path: Path, number: int, got: str, wanted: str) -> DataError:

@@ -22,6 +22,7 @@ from tests.support.published import (
     MOVIELENS_1M,
     MOVIELENS_CSV,
     OTTO,
+    RECBOLE,
     RETAILROCKET,
     YOOCHOOSE,
 )
@@ -156,6 +157,14 @@ def test_diginetica(tmp_path: Path) -> None:
     assert len(load(folder / "train-item-views.csv").interactions) == 2
 
 
+def test_recbole(tmp_path: Path) -> None:
+    data = load(folder_of(tmp_path, RECBOLE))
+    assert events(data) == [("186", "302", "RATE", 881_250_940_000), ("196", "242", "RATE", 881_250_949_000)]
+    kolya, unlisted = data.catalog
+    assert (kolya.title, kolya.category) == ('Kolya "the boy"', ("Comedy", "War"))
+    assert unlisted.title == "302"
+
+
 @pytest.mark.parametrize("name", ["paper.txt", "paper.txt.gz"])
 def test_sequences_keep_every_users_order_and_interleave_by_position(tmp_path: Path, name: str) -> None:
     text = "u1 a b  c\n\nu2\tb\tä\nnobody\n   \n10 a\n".encode()
@@ -196,6 +205,7 @@ def test_pairs_keep_every_users_order(tmp_path: Path) -> None:
             b'{"reviewerID": "A1", "asin": "B", "unixReviewTime": 5}\n{"reviewerID": "A1", "unixReviewTime": 5}\n',
             r"line 2: got .*asin",
         ),
+        ("h.inter", b"user_id:token\titem_id:token\trating:float\n", r"has no column for the time: timestamp or time"),
         ("u.txt", b"1 2 3 881250949\n", r"starts with '1 2 3 881250949', which is of no format.*--format, one of"),
         ("empty.txt", b"", r"starts with '', which is of no format"),
         ("binary.bin", b"\x00\xff\x00", r"which is of no format"),
