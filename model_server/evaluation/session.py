@@ -3,9 +3,11 @@
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from model_server.device import resolve_device
 from model_server.evaluation.baselines import CoVisitation, DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.protocols import OnCases, ProtocolResult, leave_one_out, stream
-from model_server.evaluation.recommender import TrainedRecommender
+from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.cached import CachedTextEncoder
@@ -81,6 +83,10 @@ def _check(request: EvaluationRequest) -> None:
         )
 
 
+Own = Callable[[TrainedModel, Surroundings, Interactions], Recommender]
+_OWN: Final[Mapping[str, Own]] = {"riverrun": riverrun, "network": network}
+
+
 class _Session:
     """What all recommenders of one run share."""
 
@@ -92,6 +98,7 @@ class _Session:
         self._half_life_days = settings.scoring.popularity_half_life_days
         self._encoder: CachedTextEncoder = open_text_encoder(settings.cache_dir, self._device, self.console.print)
         self._version = self._load_version()
+        self._trained: TrainedModel | None = None
         self._log, self._cut = self._log_and_cut()
 
     def recommenders(self) -> dict[str, Fit]:
@@ -104,10 +111,10 @@ class _Session:
         }
         if self._version is not None:
             model = self._version.model
-            found["riverrun"] = lambda part: self._trained(model, part)
+            found |= {name: self._of(make, lambda _: model) for name, make in _OWN.items()}
         elif self.request.options is not None:
             options = self.request.options
-            found["riverrun"] = lambda part: self._trained(self._train(part, options), part)
+            found |= {name: self._of(make, lambda part: self._train(part, options)) for name, make in _OWN.items()}
         return found
 
     def evaluate(self, name: str, fit: Fit) -> ProtocolResult:
@@ -129,17 +136,19 @@ class _Session:
         finally:
             bar.stop()
 
-    def _trained(self, model: TrainedModel, part: Interactions) -> Recommender:
-        popularity = DecayedPopularity(len(self.dataset.catalog), self._half_life_days)
-        popularity.observe(part)
-        return TrainedRecommender(model, self.dataset.catalog, self._encoder, popularity)
+    def _of(self, make: Own, trained: Callable[[Interactions], TrainedModel]) -> Fit:
+        surroundings = Surroundings(self.dataset.catalog, self._encoder, self._half_life_days)
+        return lambda part: make(trained(part), surroundings, part)
 
     def _train(self, part: Interactions, options: TrainingOptions) -> TrainedModel:
-        held_out = len(self.dataset.interactions) - len(part)
-        job = TrainingJob(self.dataset, part, held_out, self._half_life_days)
-        with ExitStack() as stack:
-            bar = TrainingBar(self.console, stack)
-            return train_model(job, self._encoder, options, self._device, bar.on_progress, bar.on_texts)
+        """Once: a protocol has one training part."""
+        if self._trained is None:
+            held_out = len(self.dataset.interactions) - len(part)
+            job = TrainingJob(self.dataset, part, held_out, self._half_life_days)
+            with ExitStack() as stack:
+                bar = TrainingBar(self.console, stack)
+                self._trained = train_model(job, self._encoder, options, self._device, bar.on_progress, bar.on_texts)
+        return self._trained
 
     def _load_version(self) -> ModelVersion | None:
         if self.request.version is None:
