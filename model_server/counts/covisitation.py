@@ -124,16 +124,18 @@ class CoVisitation:
         found = neighbours[rows, places]
         return Entries(readable.users[rows], found.astype(np.int64), worth[rows, places] * self._damping[found])
 
-    def snapshot(self) -> CountedPairs:
-        """What was counted so far, as a copy."""
+    def snapshot(self, items: int) -> CountedPairs:
+        """What was counted of the first so many items, as a copy."""
+        self._grow(min(items, self._options.max_items))
         now = 2.0 ** -((self.newest_ts_ms - self._landmark_ms) / self._half_life_ms)
-        held = (self._neighbours != NOTHING) & (self._weights > 0)
+        neighbours, weights = self._neighbours[:items], self._weights[:items]
+        held = (neighbours != NOTHING) & (neighbours < items) & (weights > 0)
         pairs = NeighbourTable(
-            starts=np.concatenate(([0], np.cumsum(held.sum(axis=1)))).astype(np.int64),
-            neighbours=self._neighbours[held],
-            weights=(self._weights[held] * now).astype(np.float32),
+            starts=np.append(0, np.cumsum(held.sum(axis=1))),
+            neighbours=neighbours[held],
+            weights=(weights[held] * now).astype(np.float32),
         )
-        return CountedPairs(pairs, self._counts * now, self.newest_ts_ms)
+        return CountedPairs(pairs, self._counts[:items] * now, self.newest_ts_ms)
 
     def _observe(self, users: NDArray[np.int64], items: NDArray[np.int64], ts_ms: NDArray[np.int64]) -> None:
         counted = items < self._options.max_items

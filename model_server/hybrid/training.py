@@ -47,7 +47,7 @@ def fit_hybrid(
     choice = choose(cases_of(offers, split.targets), _SOURCES)
     counted = count(everything, items)
     return HybridParts(
-        covisitation=counted.covisitation.snapshot(),
+        covisitation=counted.covisitation.snapshot(items),
         options=options_for(items),
         neighbours=counted.neighbours,
         reading=counted.reading,
