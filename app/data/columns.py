@@ -23,9 +23,15 @@ _SECONDS_BELOW: Final = 1e11
 T = TypeVar("T")
 
 
-def row_number(row: int) -> str:
-    """Rows counted from 1, without the header."""
-    return f"row {row + 1}"
+@dataclass(frozen=True, slots=True)
+class RowNumber:
+    """Counts rows from 1, without the header; `before` rows of the file came in earlier batches."""
+
+    before: int = 0
+
+    def __call__(self, row: int) -> str:
+        """Where this row (from 0) stands."""
+        return f"row {self.before + row + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Column:
     source: str
     name: str
     values: pa.Array | pa.ChunkedArray
-    where: Callable[[int], str] = row_number
+    where: Callable[[int], str] = RowNumber()
 
     def error(self, row: int, wanted: str) -> DataError:
         """What to raise about the cell in this row (from 0)."""
@@ -123,7 +129,7 @@ def numbers(column: Column) -> NDArray[np.float32]:
 def times_ms(column: Column) -> NDArray[np.int64]:
     """The cells as milliseconds since 1970: epoch seconds or milliseconds, ISO 8601, or timestamps.
 
-    Seconds and milliseconds are told apart by the column's largest value; a time without a zone is UTC.
+    Seconds and milliseconds are told apart by the largest value; a time without a zone is UTC.
     """
     result = _quick_times(column)
     if result is None:

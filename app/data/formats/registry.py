@@ -14,6 +14,7 @@ from app.data.formats import amazon, diginetica, movielens, otto, recbole, retai
 from app.data.formats.names import Format
 from app.data.formats.raw import RawLog
 from app.data.formats.text import head
+from app.data.table_files import is_table
 from app.errors import DataError
 
 
@@ -43,7 +44,6 @@ _SPLIT: Final = re.compile(r"[,;|]|::")
 _YOOCHOOSE: Final = re.compile(r"\d+,\d{4}-\d\d-\d\dT[\d:.]+Z,\d+,\w+(,\d+)?")
 _MOVIELENS: Final = re.compile(r"\d+::\d+::[\d.]+::\d+")
 _DIGINETICA: Final = re.compile(r"session_?[iI]d;user_?[iI]d;.*")
-_TABLES: Final = frozenset({".parquet", ".csv", ".tsv"})
 # `user item rating time` has four words a line as well, the last of them a moment.
 _LOG_WORDS: Final = 4
 _EARLIEST_S: Final = 500_000_000
@@ -73,7 +73,7 @@ def recognise(path: Path) -> Format:
     for name, reader in READERS.items():
         if reader.recognises(seen):
             return name
-    if path.suffix in _TABLES and not path.is_dir():
+    if any(is_table(one) for one in ([path / name for name in seen.names] if path.is_dir() else [path])):
         return Format.TABLE
     what = f"has {', '.join(sorted(seen.names)[:8])}" if path.is_dir() else f"starts with {seen.first[:80]!r}"
     others = ", ".join(name for name in Format if name is not Format.AUTO)
@@ -139,7 +139,7 @@ def _is_sequences(seen: Glimpse) -> bool:
 
 def _words(seen: Glimpse) -> list[list[str]]:
     """The first lines as words; none where they are a table, JSON, or not text."""
-    is_other = seen.path.suffix in _TABLES or any(_SPLIT.search(line) for line in seen.lines)
+    is_other = is_table(seen.path) or any(_SPLIT.search(line) for line in seen.lines)
     if is_other or seen.first.startswith(("{", "[", "<", "#")):
         return []
     return [words for line in seen.lines if (words := line.split())]
