@@ -198,6 +198,7 @@ def test_pairs_keep_every_users_order(tmp_path: Path) -> None:
             r"line 3, column 'event': got 'stare', wanted one of view, addtocart, transaction",
         ),
         ("s.txt", b"a x y\n\nb y\na z z\n", r"line 4: user 'a' stands on line 1 already.*--format pairs"),
+        ("s.txt", b"a x y\n\nb y " + b"z" * 300, r"line 3, column 'item': got 'zzz.*an id of 1 to 256 characters"),
         ("o.jsonl", b'{"session": 1, "events": []}\n{"session": 1, "events": [{"aid": 1}]}\n', r"line 2: got .*ts"),
         ("o.jsonl", b'{"session": 1, "events": []}\n{"session": 1, "eve', r"line 2: got .*truncated"),
         (
