@@ -5,21 +5,25 @@ from typing import Annotated
 
 import typer
 
+from app.data.formats.names import Format
 from model_server.training.precision import Precision
 
 
 def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     data: Annotated[
-        str, typer.Option(help="movielens-100k (fetched), or a .parquet, .csv or .tsv file")
+        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
     ] = "movielens-100k",
+    format_: Annotated[Format, typer.Option("--format", help="of the file")] = Format.AUTO,
     map_: Annotated[
         str,
-        typer.Option("--map", help="columns of the file: user=customer_id,item=sku,ts=time[,type=...][,rating=...]"),
+        typer.Option("--map", help="columns of a table: user=customer_id,item=sku,ts=time[,type=...][,rating=...]"),
     ] = "",
     catalog: Annotated[Path | None, typer.Option(help="file with the items: titles make new items work")] = None,
     catalog_map: Annotated[
         str, typer.Option(help="its columns: item=sku,title=name[,category=...][,brand=...][,attribute:colour=...]")
     ] = "",
+    min_events: Annotated[int, typer.Option(min=0, help="drop users and items with fewer, until none is left")] = 0,
+    newest_events: Annotated[int, typer.Option(min=0, help="read only so many; 0: all")] = 0,
     holdout_events: Annotated[int, typer.Option(min=0, help="the newest events, never learned from; 0: none")] = 10_000,
     options: Annotated[
         Path | None, typer.Option(help="a .json or .toml file with training options, as riverrun tune writes it")
@@ -68,7 +72,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         **{name: value for name, value in said.items() if value is not None},
     }
     request = TrainingRequest(
-        source=DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map),
+        source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
         options=with_choices(TrainingOptions(), choices),
         threads=threads,

@@ -18,7 +18,8 @@ from app.data.source import DataSource, open_dataset
 from app.errors import DataError, ModelVersionError
 from app.settings import Settings
 from model_server.device import resolve_device
-from model_server.evaluation.baselines import CoVisitation, DecayedPopularity, Popularity
+from model_server.evaluation.baselines.covisitation import CoVisitation
+from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.protocols import OnCases, ProtocolResult, leave_one_out, stream
 from model_server.evaluation.recommender import TrainedRecommender

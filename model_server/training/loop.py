@@ -24,7 +24,7 @@ from model_server.training.chunks import Histories, epoch_batches, histories_of
 from model_server.training.execution import Execution, determinism
 from model_server.training.generators import generator_states, set_generators
 from model_server.training.options import TrainingOptions
-from model_server.training.start import cooccurrence_start, is_sparse
+from model_server.training.start import cooccurrence_start
 from model_server.training.step import Stepper
 from model_server.training.validation import ValidationSplit, validate
 
@@ -119,7 +119,8 @@ class _Training:
     def run(self) -> TrainedNetwork:
         """Every epoch that is left, and the best weights at the end."""
         if not self._resume():
-            _start_items(self._network, self._histories)
+            if self._options.cooccurrence_start:
+                _start_items(self._network, self._histories)
             self._best = copy.deepcopy(self._network.state_dict())
             # The same weights everywhere, but noise of its own for everybody.
             if self._team.size > 1:
@@ -211,9 +212,7 @@ def _fits(snapshot: Snapshot, network: SequenceNetwork) -> bool:
 
 
 def _start_items(network: SequenceNetwork, histories: Histories) -> None:
-    """Where there is little data, items that were done close together start close together."""
-    if not is_sparse(histories, network.config.items):
-        return
+    """Items that were done close together start close together."""
     touched, numbers = np.unique(histories.items, return_inverse=True)
     start = cooccurrence_start(replace(histories, items=numbers), len(touched), network.config.dimension)
     with torch.no_grad():

@@ -20,7 +20,7 @@ from model_server.text.encoder import TextEncoder
 from model_server.training.execution import Execution
 from model_server.training.findings import findings
 from model_server.training.loop import OnProgress, TrainedNetwork, all_item_vectors, train_network
-from model_server.training.options import TrainingOptions
+from model_server.training.options import TrainingOptions, has_text
 from model_server.training.validation import ValidationSplit, split_validation, validation_ranks
 
 
@@ -70,8 +70,8 @@ def train_model(
     warm = np.unique(split.training.items)
     _check_enough(split.training, warm)
     with job.execution.team.leader_first():
-        texts = encoder.encode(texts_of(job.dataset.catalog, warm), on_texts)
-    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension)
+        texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
+    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension if texts.any() else 0)
     peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
     on_device = torch.from_numpy(texts).to(device)
@@ -86,6 +86,15 @@ def train_model(
         data=_described(job, options),
         metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
     )
+
+
+def _texts(
+    catalog: Sequence[CatalogItem], items: NDArray[np.integer], encoder: TextEncoder, on_texts: OnTexts | None
+) -> NDArray[np.float32]:
+    """(items, text_dimension) of these items; zeros where nothing is known of any of them but its id."""
+    if not any(has_text(catalog[item]) for item in items):
+        return np.zeros((len(items), encoder.dimension), dtype=np.float32)
+    return encoder.encode(texts_of(catalog, items), on_texts)
 
 
 def texts_of(catalog: Sequence[CatalogItem], items: NDArray[np.integer]) -> list[str]:
