@@ -14,7 +14,7 @@ EPOCHS = 6
 
 
 class PlantedTraining:
-    """The nearer the dropout is to .2, the better; remembers what it was asked for. A tired one gets worse and worse."""
+    """The nearer the dropout is to .2, the better; a tired one gets worse and worse. Remembers what was asked."""
 
     def __init__(self, *, tired: bool = False) -> None:
         self.asked: list[TrainingOptions] = []
