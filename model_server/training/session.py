@@ -149,13 +149,13 @@ class _Session:
     @contextmanager
     def _checkpoints(self) -> Iterator[Checkpoints | None]:
         """Where this training goes on; says so if it was begun before."""
-        manner, execution = self._request.manner, self._job.execution
+        manner = self._request.manner
         key = TrainingKey(
             data=self._job.dataset.fingerprint,
             held_out_events=self._job.held_out_events,
             text_encoder=self._encoder.fingerprint,
             options=self._request.options,
-            half=execution.half(self._device),
+            precision=manner.precision,
             processes=self._team.size,
         )
         claim = claimed if self._team.leads else shared

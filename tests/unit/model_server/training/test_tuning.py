@@ -28,7 +28,7 @@ class PlantedTraining:
         return value
 
 
-def search(models_dir: Path, trials: int = 12, **more: object) -> Search:
+def search(models_dir: Path, trials: int = 8, **more: object) -> Search:
     return Search(models_dir, "planted", TrainingOptions(), trials, **{"budget_s": 600.0, **more})  # type: ignore[arg-type]  # keyword by keyword
 
 
@@ -38,7 +38,7 @@ def test_it_begins_with_the_defaults_and_finds_something_better(tmp_path: Path) 
     assert training.asked[0] == TrainingOptions()
     assert tuned is not None
     assert tuned.ndcg10 >= 1.0 - abs(TrainingOptions().dropout - 0.2)
-    assert tuned.finished + tuned.given_up == 12
+    assert tuned.finished + tuned.given_up == 8
     assert tuned.given_up > 0
 
 
