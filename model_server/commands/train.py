@@ -61,8 +61,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     # torch takes seconds to import; --help does without.
     from app.data.source import DataSource  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
-    from model_server.training.chosen import read_choices, with_choices  # noqa: PLC0415
-    from model_server.training.options import TrainingOptions  # noqa: PLC0415
+    from model_server.training.chosen import read_choices  # noqa: PLC0415
     from model_server.training.session import Manner, TrainingRequest, run_training  # noqa: PLC0415
 
     settings = load_settings()
@@ -74,7 +73,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        options=with_choices(TrainingOptions(), choices),
+        choices=choices,
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,

@@ -14,7 +14,7 @@ def tune(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     holdout_events: Annotated[int, typer.Option(min=0, help="the newest events, never learned from; 0: none")] = 10_000,
     trials: Annotated[int, typer.Option(min=1, help="trainings, at most")] = 30,
     budget_minutes: Annotated[float, typer.Option(min=0.1, help="for all of them; the last one is cut off")] = 60.0,
-    epochs: Annotated[int, typer.Option(min=1, help="of each training, at most")] = 16,
+    epochs: Annotated[int | None, typer.Option(min=1, help="of each training, at most; default: by the data")] = None,
     seed: Annotated[int, typer.Option(help="of the trainings and of the search")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[Path | None, typer.Option(help="where the search is kept; default: the setting")] = None,
@@ -31,7 +31,6 @@ def tune(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     # torch takes seconds to import; --help does without.
     from app.data.source import DataSource  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
-    from model_server.training.options import TrainingOptions  # noqa: PLC0415
     from model_server.training.tuning_session import TuningRequest, run_tuning  # noqa: PLC0415
 
     settings = load_settings()
@@ -39,7 +38,7 @@ def tune(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TuningRequest(
         source=DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map),
         holdout_events=holdout_events,
-        base=TrainingOptions(epochs=epochs, seed=seed),
+        choices={"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs},
         trials=trials,
         budget_minutes=budget_minutes,
         threads=threads,

@@ -22,8 +22,9 @@ from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.text.pretrained import open_text_encoder
 from model_server.training.bar import TrainingBar
+from model_server.training.chosen import Choices, with_choices
 from model_server.training.loop import Progress
-from model_server.training.options import TrainingOptions
+from model_server.training.options import TrainingOptions, options_for
 from model_server.training.run import TrainingJob, train_model
 from model_server.training.tuning import STORAGE, Search, Tuned
 
@@ -36,7 +37,7 @@ class TuningRequest:
 
     source: DataSource
     holdout_events: int
-    base: TrainingOptions
+    choices: Choices
     trials: int
     budget_minutes: float
     threads: int
@@ -60,6 +61,7 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
     dataset = open_dataset(request.source, settings.cache_dir, console.print)
     encoder = open_text_encoder(settings.cache_dir, device, console.print)
     part = split_newest(dataset.interactions, request.holdout_events)
+    base = with_choices(options_for(part.before, dataset.catalog), request.choices)
     job = TrainingJob(dataset, part.before, len(part.after), settings.scoring.popularity_half_life_days)
 
     def trained(options: TrainingOptions, on_progress: Callable[[Progress], None]) -> float:
@@ -74,8 +76,8 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
 
     search = Search(
         models_dir=request.models_dir,
-        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, {request.base.epochs} epochs",
-        base=request.base,
+        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, {base.epochs} epochs",
+        base=base,
         trials=request.trials,
         budget_s=request.budget_minutes * _SECONDS_A_MINUTE,
     )
@@ -85,13 +87,13 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
         raise DataError(
             "The budget was over before the first trial was.", hint="Give more minutes; the same command goes on."
         )
-    _write(request, tuned)
+    _write(request, base, tuned)
     _report(request, tuned, time.perf_counter() - started)
     return tuned
 
 
-def _write(request: TuningRequest, tuned: Tuned) -> None:
-    choices = {**tuned.choices, "epochs": request.base.epochs, "seed": request.base.seed}
+def _write(request: TuningRequest, base: TrainingOptions, tuned: Tuned) -> None:
+    choices = {**tuned.choices, "epochs": base.epochs, "seed": base.seed}
     request.out.write_bytes(msgspec.json.format(msgspec.json.encode(choices), indent=1))
 
 
