@@ -51,8 +51,9 @@ def tiny_config(items: int = 6, **changes: object) -> NetworkConfig:
         "hidden": 24,
         "max_length": 10,
         "dropout": 0.1,
+        "text_dimension": TEXT_DIMENSION,
     }
-    return NetworkConfig(items=items, text_dimension=TEXT_DIMENSION, **sizes | changes)  # type: ignore[arg-type]  # keyword by keyword
+    return NetworkConfig(items=items, **sizes | changes)  # type: ignore[arg-type]  # keyword by keyword
 
 
 def tiny_network(seed: int = 1, config: NetworkConfig | None = None) -> SequenceNetwork:
