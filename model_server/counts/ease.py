@@ -64,9 +64,6 @@ def _weights(rows: sparse.csr_array, options: EaseOptions) -> sparse.csr_array:
     blocks = []
     for start in range(0, size, _BLOCK):
         block = np.maximum(inverse[start : start + _BLOCK], 0.0)
-        if options.neighbours < size:
-            least = np.partition(block, size - options.neighbours, axis=1)[:, size - options.neighbours]
-            block[block < least[:, None]] = 0.0
         blocks.append(strongest(sparse.csr_array(block), options.neighbours))
     return sparse.vstack(blocks, format="csr")
 
