@@ -1,8 +1,11 @@
 """Interactions as columns of bytes, which grow at their end without being read.
 
-Four columns, the oldest interaction first: item ids (msgpack strings, one behind the other), kinds (a byte each), times
-(int64, little-endian, ms since 1970) and strengths (float32, little-endian). An event that comes in order is four
-concatenations, however long the history is; a list of objects had to be decoded and encoded whole for every event.
+The oldest interaction first: item ids (msgpack strings, one behind the other), kinds (a byte each), times (int64,
+little-endian, ms since 1970), strengths (float32, little-endian) and places (a byte each; no byte at all of a user who
+never told one). An event that comes in order is four or five concatenations, however long the history is; a list of
+objects had to be decoded and encoded whole for every event.
+
+Items whose interactions are behind the newest ones: a column of ids, too, and a record of fixed length each.
 """
 
 import struct
@@ -14,12 +17,17 @@ import msgspec
 
 TIME_BYTES: Final = 8
 STRENGTH_BYTES: Final = 4
+RECORD: Final = struct.Struct("<HHHHfqq")
+"""The fields of an `app.interests.state.OlderItem`."""
+MOST_COUNTED: Final = 0xFFFF  # in a record
 _SHORT: Final = 15  # the length of so short a msgpack array is in its first byte
+_HEADS: Final = (1, 3)  # bytes before the first element of a short msgpack array, and of a longer one
 
-pack_id: Final = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
+pack_id: Final = _encode
 pack_time: Final = struct.Struct("<q").pack
 _id_lists: Final = msgspec.msgpack.Decoder(list[str])
-pack_kind: Final = [bytes([number]) for number in range(256)].__getitem__
+pack_byte: Final = [bytes([number]) for number in range(256)].__getitem__
 _pack_float: Final = struct.Struct("<f").pack
 USUAL_STRENGTH: Final = _pack_float(1.0)
 _MOST: Final = 3.4e38  # of a float32
@@ -41,8 +49,8 @@ def last_time(times: bytes) -> int:
 
 
 def pack_ids(ids: list[str]) -> bytes:
-    """The column of these ids."""
-    return b"".join(map(pack_id, ids))
+    """The column of these ids, at most 65,535."""
+    return _encode(ids)[_HEADS[len(ids) > _SHORT] :]
 
 
 def unpack_ids(column: bytes, count: int) -> list[str]:
