@@ -15,7 +15,6 @@ import psutil
 from msgspec import Struct, to_builtins
 
 from app.bench.freshness import endless
-from app.bench.gateway_process import RunningGateway, running_gateway
 from app.bench.turns import turned
 from app.contracts.events import Event
 from app.demo.frontend import Frontend
@@ -35,6 +34,7 @@ _IDLE_SETTLE_S: Final = 3.0
 _OPEN_AT_ONCE: Final = 200
 _MS_PER_S: Final = 1_000
 _KB: Final = 1024
+_OPEN_TO_MANY: Final = {"RIVERRUN_GATEWAY__MAX_STREAMS": "12000"}
 
 Measured = Callable[[AsyncIterator[Event]], Awaitable[list[float]]]
 """Sends events and tells how many seconds each took to its list."""
@@ -102,16 +102,13 @@ def measure_gateway(settings: Settings, plan: GatewayPlan, say: Callable[[str], 
         RiverrunError: something is missing, a process failed, or a list never came.
     """
     raise_descriptor_limit()
-    with staged(settings, say) as stage:
+    with staged(settings, say, gateway=_OPEN_TO_MANY) as stage:
         stage.pipeline.wait_ready(_READY_TIMEOUT_S)
-        with running_gateway(stage.bootstrap_servers, stage.topics) as gateway:
-            say(f"Gateway on {gateway.address}")
-            return asyncio.run(_measure(stage, gateway, plan, say))
+        say(f"Gateway on {stage.gateway_url}")
+        return asyncio.run(_measure(stage, plan, say))
 
 
-async def _measure(
-    stage: Stage, gateway: RunningGateway, plan: GatewayPlan, say: Callable[[str], None]
-) -> GatewayBench:
+async def _measure(stage: Stage, plan: GatewayPlan, say: Callable[[str], None]) -> GatewayBench:
     source = endless(stage)
     with_s: list[float] = []
     without_s: list[float] = []
@@ -126,7 +123,7 @@ async def _measure(
             return _all(await shop.settled(_SETTLE_TIMEOUT_S), shop.ledger.freshness_s)
 
         async def through_gateway(traffic: AsyncIterator[Event]) -> list[float]:
-            async with Frontend(gateway.address) as front:
+            async with Frontend(stage.gateway_url) as front:
                 await front.open_streams(user_ids)
                 await front.visit(traffic, lambda _event: None)
                 taken_s = _all(await front.settled(_SETTLE_TIMEOUT_S), front.ledger.freshness_s)
@@ -142,7 +139,7 @@ async def _measure(
             for way, taken_s in turned(ways, number):
                 taken_s.extend(await way(_traffic(source, plan.events_per_s, plan.seconds)))
             say(f"round {number + 1} done")
-    idle = await _idle(gateway, plan.idle_streams) if plan.idle_streams else None
+    idle = await _idle(stage, plan.idle_streams) if plan.idle_streams else None
     post_to_sse, without = _percentiles(with_s), _percentiles(without_s)
     return GatewayBench(
         events_per_s=plan.events_per_s,
@@ -159,11 +156,14 @@ async def _measure(
     )
 
 
-async def _idle(gateway: RunningGateway, streams: int) -> IdleStreams:
+async def _idle(stage: Stage, streams: int) -> IdleStreams:
     """The gateway's memory with so many streams more than none."""
-    process = psutil.Process(gateway.program.pid)
+    gateway = stage.pipeline.gateway
+    if gateway is None:
+        raise RiverrunError("There is no gateway to measure.")
+    process = psutil.Process(gateway.pid)
     before = process.memory_info().rss
-    host, _, port = gateway.address.removeprefix("http://").rpartition(":")
+    host, _, port = stage.gateway_url.removeprefix("http://").rpartition(":")
     async with AsyncExitStack() as stack:
         for first in range(0, streams, _OPEN_AT_ONCE):
             numbers = range(first, min(first + _OPEN_AT_ONCE, streams))

@@ -16,13 +16,13 @@ import msgspec
 from app.bench.contestants import KEPT, Contestant, Course, Interaction
 from app.bench.cpu import CpuLog, broker_pid
 from app.bench.log import append, committed, length, scan
-from app.bench.program import Program
 from app.bench.progress import OutputSeen, Pace, pace
 from app.bench.traffic import KeyValue, total
 from app.contracts.events import Event, InvalidEvent, decode_event, event_type
 from app.errors import ProcessFailed, RiverrunError
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics, TopicSpec, load_topics
+from app.processes.program import Program
 
 FINISH_TIMEOUT_S: Final = 240.0
 _POLL_S: Final = 0.25
@@ -94,7 +94,7 @@ def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence
                 nowhere, events=topics.events.name, output=topics.score_requests.name, scratch=Path(scratch)
             )
             asyncio.run(append(bootstrap_servers, course.events, logs))
-            with Program(contestant.title, contestant.command(course), contestant.environment(course)) as program:
+            with _program(contestant, course) as program:
                 own, broker = CpuLog(program.pid), broker_pid(bootstrap_servers)
                 logged = [own] if broker is None else [own, CpuLog(broker)]
                 asyncio.run(_finished(program, contestant.group(course), course, total(logs), logged))
@@ -103,6 +103,10 @@ def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence
         log.used_s(measured.start_ms, measured.end_ms) / measured.events * _MILLION for log in logged
     )
     return Finish(measured, outputs_per_event, own_us, brokers_us[0] if brokers_us else None)
+
+
+def _program(contestant: Contestant, course: Course) -> Program:
+    return Program(contestant.title, lambda _own: contestant.command(course), contestant.environment(course))
 
 
 async def _finished(program: Program, group: str, course: Course, events: int, logged: Sequence[CpuLog]) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct, to_builtins
 from app.bench.log import scan
 from app.bench.race import WrongResult, bench_topics, new_prefix
 from app.bench.seeding import Past, seed_past
-from app.bench.worker import AgentsWorker
+from app.bench.worker import agents_worker
 from app.kafka.resolver import resolve_kafka
 from app.kafka.topics import TopicSpec
 from app.settings import Settings
@@ -137,8 +137,8 @@ def _start(bootstrap_servers: str, prefix: str, state_dir: Path) -> Start:
             first_s = time.monotonic()
         return worker.is_ready()
 
-    with AgentsWorker(bootstrap_servers, prefix, state_dir) as worker:
-        worker.wait(ready, "ready", _READY_TIMEOUT_S)
+    with agents_worker(bootstrap_servers, prefix, state_dir) as worker:
+        worker.wait(ready, lambda: "ready", _READY_TIMEOUT_S)
         ready_s = time.monotonic()
         rows = int(worker.metrics().get(_ROWS, 0))
     return Start(ready_s - started_s, rows, (rows - first_rows) / max(ready_s - first_s, 1e-3))

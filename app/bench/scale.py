@@ -29,10 +29,11 @@ from app.bench.race import FINISH_TIMEOUT_S, bench_topics, new_prefix
 from app.bench.seeding import PAST_EVENTS, Past, seed_past
 from app.bench.traffic import draw_events
 from app.bench.turns import turned
-from app.bench.worker import AgentsWorker
+from app.bench.worker import agents_worker
 from app.interests.state import decode_state
 from app.kafka.resolver import resolve_kafka
 from app.kafka.topics import Topics
+from app.processes.service import Service
 from app.settings import Settings
 
 _READY_TIMEOUT_S: Final = 300.0
@@ -161,7 +162,7 @@ def _measure(bootstrap_servers: str, workers: int, users: int, plan: ScalePlan) 
         logs = draw_events(visitors, plan.events, rng, activity_sigma=None, first=PAST_EVENTS)
         bounds = {"RIVERRUN_AGENTS__MAX_INTERACTIONS": str(plan.interactions), "RIVERRUN_AGENTS__MAX_ITEMS": "1"}
         group = [
-            running.enter_context(AgentsWorker(bootstrap_servers, prefix, scratch / f"state-{number}", bounds))
+            running.enter_context(agents_worker(bootstrap_servers, prefix, scratch / f"state-{number}", bounds))
             for number in range(workers)
         ]
         _wait_shared(group, topics.events.partitions)
@@ -171,7 +172,7 @@ def _measure(bootstrap_servers: str, workers: int, users: int, plan: ScalePlan) 
         end = PAST_EVENTS + plan.events
         group[0].wait(
             lambda: asyncio.run(committed(bootstrap_servers, topics.app_id, topics.events.name)) >= end,
-            "done",
+            lambda: "done",
             FINISH_TIMEOUT_S,
         )
         cpu_s = sum(worker.cpu_s() for worker in group) - idle_cpu_s
@@ -189,7 +190,7 @@ def _outputs(bootstrap_servers: str, topics: Topics, plan: ScalePlan) -> tuple[f
     return round(measured.events_per_s, 1), round(seen.records / plan.events, 3)
 
 
-def _wait_shared(group: Sequence[AgentsWorker], partitions: int) -> None:
+def _wait_shared(group: Sequence[Service], partitions: int) -> None:
     """Wait until the workers have shared all partitions and are ready: what comes then meets no rebalance."""
 
     def shared() -> bool:
@@ -198,10 +199,10 @@ def _wait_shared(group: Sequence[AgentsWorker], partitions: int) -> None:
         assigned = [int(worker.metrics().get(_ASSIGNED, 0)) for worker in group]
         return sum(assigned) == partitions and min(assigned) > 0
 
-    group[0].wait(shared, "ready together with the others", _READY_TIMEOUT_S)
+    group[0].wait(shared, lambda: "ready together with the others", _READY_TIMEOUT_S)
 
 
-def _wait_settled(group: Sequence[AgentsWorker]) -> None:
+def _wait_settled(group: Sequence[Service]) -> None:
     """Wait until the workers are next to idle: what was restored is merged."""
     used_s, at_s = sum(worker.cpu_s() for worker in group), time.monotonic()
 
@@ -212,4 +213,4 @@ def _wait_settled(group: Sequence[AgentsWorker]) -> None:
         used_s, at_s = sum(worker.cpu_s() for worker in group), time.monotonic()
         return used_s - before_s < _SETTLED_LOAD * len(group) * (at_s - before_at_s)
 
-    group[0].wait(settled, "idle after the restore", _READY_TIMEOUT_S)
+    group[0].wait(settled, lambda: "idle after the restore", _READY_TIMEOUT_S)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts.catalog import CatalogItem
+from app.data.shop import ShopFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,10 @@ class Interactions:
         ratings: (E,) stars, NaN where there are none.
         user_ids: every user by index.
         item_ids: every item by index, also those nobody touched.
-        places: (E,) where it happened, a number of the shop's places, -1 where it is not known; None: never known.
+        places: (E,) where it happened, index into `place_ids`, -1 where it is not known; None: never known.
+        baskets: (E,) which purchase or session it was part of, numbered from 0 by their first line; None: not known.
+        quantities: (E,) how many or how much, NaN where it is not known; None: never known.
+        place_ids: every place by index; empty where places are never known.
     """
 
     users: NDArray[np.int32]
@@ -34,12 +38,15 @@ class Interactions:
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
     places: NDArray[np.int32] | None = None
+    baskets: NDArray[np.int32] | None = None
+    quantities: NDArray[np.float32] | None = None
+    place_ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.users)
 
     def take(self, selection: slice | NDArray[np.bool_] | NDArray[np.intp]) -> "Interactions":
-        """The selected interactions in their order; users and items keep their indices."""
+        """The selected interactions in their order; users, items and places keep their indices."""
         return replace(
             self,
             users=self.users[selection],
@@ -48,6 +55,8 @@ class Interactions:
             ts_ms=self.ts_ms[selection],
             ratings=self.ratings[selection],
             places=None if self.places is None else self.places[selection],
+            baskets=None if self.baskets is None else self.baskets[selection],
+            quantities=None if self.quantities is None else self.quantities[selection],
         )
 
 
@@ -55,13 +64,15 @@ class Interactions:
 class Dataset:
     """Interactions with the catalog they point into: `catalog[i].item_id == interactions.item_ids[i]`.
 
-    `fingerprint` is the sha256 of the source files.
+    `fingerprint` is the sha256 of the source files. `shop` is what else is known; its columns are of all
+    `interactions`.
     """
 
     name: str
     interactions: Interactions
     catalog: tuple[CatalogItem, ...]
     fingerprint: str
+    shop: ShopFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,9 +2,8 @@
 
 import asyncio
 import secrets
-import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,14 @@ from app.contracts.catalog import CatalogItem
 from app.data.movielens import NAME as MOVIELENS
 from app.data.movielens import load_movielens
 from app.demo.live import DemoLost, DemoPlan, LiveRun, Stage
-from app.demo.pipeline import Launch, Pipeline
+from app.demo.pipeline import Pipeline
 from app.demo.report import DemoReport
 from app.demo.training import trained_model
 from app.demo.watch import Watch
 from app.kafka.resolver import ResolvedKafka, resolve_kafka
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import load_topics
+from app.processes.service import Launch, free_port
 from app.replay import publish_catalog, replay_producer
 from app.settings import Settings
 
@@ -53,7 +53,7 @@ def run_demo(
         RiverrunError: something is missing or a process failed; the message says what to do.
     """
     started_s = time.monotonic()
-    with staged(settings, say, with_gateway=True) as stage:
+    with staged(settings, say, gateway={"RIVERRUN_GATEWAY__KEEP_INTERESTS": "true"}) as stage:
         live = LiveRun(stage, plan, say)
         headline = f"{stage.gateway_url}  ·  {stage.headline}"  # the end may be cut off
         report = asyncio.run(live.run(lambda watch: screen(watch, headline), started_s))
@@ -61,13 +61,15 @@ def run_demo(
 
 
 @contextmanager
-def staged(settings: Settings, say: Callable[[str], None], *, with_gateway: bool = False) -> Iterator[Stage]:
+def staged(
+    settings: Settings, say: Callable[[str], None], *, gateway: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
     """Everything that a live part needs, started, for the length of the block: Kafka, topics, model, processes.
 
     Args:
         settings: everything the processes need; addresses and ports are added.
         say: told in one line what is going on.
-        with_gateway: start a gateway too, which lets everybody of this machine in.
+        gateway: start a gateway too, which lets everybody of this machine in, with these settings.
 
     Raises:
         RiverrunError: something is missing or a process failed.
@@ -84,8 +86,8 @@ def staged(settings: Settings, say: Callable[[str], None], *, with_gateway: bool
             asyncio.run(_send_catalog(kafka.bootstrap_servers, topics.catalog.name, dataset.catalog))
             agents = _agents(kafka, prefix)
             model_server = _model_server(kafka, prefix, settings.scoring.models_dir, model_version)
-            gateway = _gateway(kafka, prefix, (agents, model_server)) if with_gateway else None
-            with Pipeline(agents, model_server, gateway.launch if gateway else None) as pipeline:
+            opened = None if gateway is None else _gateway(kafka, prefix, (agents, model_server), gateway)
+            with Pipeline(agents, model_server, opened.launch if opened else None) as pipeline:
                 yield Stage(
                     bootstrap_servers=kafka.bootstrap_servers,
                     topics=topics,
@@ -94,7 +96,7 @@ def staged(settings: Settings, say: Callable[[str], None], *, with_gateway: bool
                     model_version=model_version,
                     headline=f"model {model_version}  ·  {kafka.why}",
                     half_life_ms=settings.scoring.popularity_half_life_days * _DAY_MS,
-                    gateway_url=gateway.url if gateway else "",
+                    gateway_url=opened.url if opened else "",
                 )
         finally:
             if prefix:
@@ -121,18 +123,16 @@ async def _send_catalog(bootstrap_servers: str, topic: str, items: Sequence[Cata
 
 
 def _agents(kafka: ResolvedKafka, prefix: str) -> Launch:
-    port = _free_port()
+    port = free_port()
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch(
-        "agents", lambda own: ("agents", "--state-dir", str(own / "state"), *options), _environment(kafka), port
-    )
+    return Launch("agents", lambda own: ("--state-dir", str(own / "state"), *options), _environment(kafka), port)
 
 
 def _model_server(kafka: ResolvedKafka, prefix: str, models_dir: Path, version: str) -> Launch:
-    port = _free_port()
+    port = free_port()
     model = ("--models-dir", str(models_dir), "--version", version)
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch("score", lambda _own: ("score", *model, *options), _environment(kafka), port)
+    return Launch("score", lambda _own: (*model, *options), _environment(kafka), port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +141,18 @@ class _Gateway:
     url: str
 
 
-def _gateway(kafka: ResolvedKafka, prefix: str, scraped: Sequence[Launch]) -> _Gateway:
-    port, metrics_port = _free_port(), _free_port()
+def _gateway(kafka: ResolvedKafka, prefix: str, scraped: Sequence[Launch], settings: Mapping[str, str]) -> _Gateway:
+    port, metrics_port = free_port(), free_port()
     options = ("--topic-prefix", prefix, "--port", str(port), "--metrics-port", str(metrics_port))
     environment = {
         "RIVERRUN_GATEWAY__HOST": "127.0.0.1",
         "RIVERRUN_GATEWAY__OPEN_ACCESS": "true",
-        "RIVERRUN_GATEWAY__KEEP_INTERESTS": "true",
         "RIVERRUN_GATEWAY__SCRAPE": ",".join(f"http://127.0.0.1:{each.port}/metrics" for each in scraped),
+        **settings,
     }
     launch = Launch(
         "gateway",
-        lambda own: ("gateway", "--state-dir", str(own / "lists"), *options),
+        lambda own: ("--state-dir", str(own / "lists"), *options),
         _environment(kafka) | environment,
         metrics_port,
     )
@@ -161,10 +161,3 @@ def _gateway(kafka: ResolvedKafka, prefix: str, scraped: Sequence[Launch]) -> _G
 
 def _environment(kafka: ResolvedKafka) -> dict[str, str]:
     return {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

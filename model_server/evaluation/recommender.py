@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
-from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases
 from model_server.model.network import COLD
 from model_server.model.sequences import first_read, padded_batch
@@ -41,7 +41,8 @@ class TrainedRecommender:
         self._popularity = popularity
         row_of = {item_id: row for row, item_id in enumerate(model.item_ids)}
         rows = torch.tensor([row_of.get(item.item_id, COLD) for item in catalog], device=self._device)
-        texts = torch.from_numpy(encoder.encode(texts_of(catalog, np.arange(len(catalog)))))
+        read = np.arange(len(catalog) if self._network.config.text_dimension else 0)
+        texts = torch.from_numpy(encoder.encode(texts_of(catalog, read)))
         with torch.inference_mode():
             self._item_vectors = self._network.item_vectors(rows, texts.to(self._device))
 

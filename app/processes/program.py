@@ -1,11 +1,11 @@
-"""A program that is being measured; it ends with this process, however this one ends."""
+"""A program in a folder of its own, whose output is kept; it ends with this process, however this one ends."""
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from app.errors import ProcessFailed
 from app.processes.guarded import GuardedProcess, exit_name
@@ -18,17 +18,17 @@ class Program:
 
     Args:
         title: for messages.
-        command: what to run.
+        command: what to run, made for a folder that goes with it, also when everything is killed.
         environment: beside this process's own.
     """
 
-    def __init__(self, title: str, command: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, title: str, command: Callable[[Path], Sequence[str]], environment: Mapping[str, str]) -> None:
         self.title = title
         self.pid = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="riverrun-bench-"))
-        self._guard = GuardedProcess(command, self._folder, environment={**os.environ, **environment})
+        self._folder = Path(tempfile.mkdtemp(prefix="riverrun-program-"))
+        self._guard = GuardedProcess([*command(self._folder)], self._folder, environment={**os.environ, **environment})
 
-    def __enter__(self) -> "Program":
+    def __enter__(self) -> Self:
         self.pid = self._guard.start()
         return self
 
