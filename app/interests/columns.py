@@ -11,6 +11,7 @@ Items whose interactions are behind the newest ones: a column of ids, too, and a
 import struct
 import sys
 from array import array
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +34,9 @@ USUAL_STRENGTH: Final = _pack_float(1.0)
 _MOST: Final = 3.4e38  # of a float32
 
 
+_time_at: Final[Callable[..., tuple[int]]] = struct.Struct("<q").unpack_from
+
+
 def pack_strength(strength: float) -> bytes:
     """Four bytes; a number too large for them becomes the largest."""
     return _pack_float(min(max(strength, -_MOST), _MOST))
@@ -40,12 +44,12 @@ def pack_strength(strength: float) -> bytes:
 
 def first_time(times: bytes) -> int:
     """The oldest time of a column; 0 of an empty one."""
-    return int.from_bytes(times[:TIME_BYTES], "little")
+    return _time_at(times)[0] if times else 0
 
 
 def last_time(times: bytes) -> int:
     """The newest time of a column; 0 of an empty one."""
-    return int.from_bytes(times[-TIME_BYTES:], "little")
+    return _time_at(times, len(times) - TIME_BYTES)[0] if times else 0
 
 
 def pack_ids(ids: list[str]) -> bytes:

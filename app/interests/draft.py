@@ -146,7 +146,8 @@ class Draft:
         if late:
             self._insert(item_id, kind, ts_ms, strength, place)
         else:
-            self.places += place
+            if place:
+                self.places += place
             self.ids += pack_id(item_id)
             self.kinds += kind
             self.times += pack_time(ts_ms)

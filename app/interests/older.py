@@ -4,12 +4,12 @@ A record says how often, how lately, in what rhythm and where; category, brand a
 facts of the item, which the catalog knows and may change: whoever reads the state looks them up by the item's id.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
-from struct import Struct
 from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from app.interests.columns import MOST_COUNTED, RECORD, pack_ids
 from app.interests.state import OlderItem, OlderItems, decode_older
@@ -19,13 +19,13 @@ OCCASION_GAP_MS: Final = 30 * 60_000
 
 DAILY_DECAY: Final = 0.99
 MS_PER_DAY: Final = 86_400_000
-_BITS: Final = Struct("<H")
+_BITS: Final = struct.Struct("<H")
 _PLACES_AT: Final = 6  # bytes into a record
 _LAST: Final = 5  # the last time's number among a record's fields
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class Leaving(NamedTuple):
+class Leaving(Struct, frozen=True, gc=False):
     """An interaction that leaves the newest ones; `place` is the number of one the user knows."""
 
     item_id: str
@@ -48,14 +48,15 @@ def retire(older: Raw, leaving: Sequence[Leaving], bounds: OlderBounds) -> Raw:
     """
     items = decode_older(older)
     ids, records = items.item_ids(), bytearray(items.records)
-    touched: dict[str, OlderItem | None] = dict.fromkeys(each.item_id for each in leaving)
+    touched, taken = {each.item_id for each in leaving}, dict[str, OlderItem]()
     for number in reversed([number for number, item_id in enumerate(ids) if item_id in touched]):
         at = number * RECORD.size
-        touched[ids.pop(number)] = OlderItem(*RECORD.unpack_from(records, at))
+        taken[ids.pop(number)] = OlderItem(*RECORD.unpack_from(records, at))
         del records[at : at + RECORD.size]
     for each in leaving:
-        touched[each.item_id] = _grown(touched.pop(each.item_id), each)
-    moved = OlderItems.of({item_id: item for item_id, item in touched.items() if item is not None})
+        item = taken.pop(each.item_id, None)
+        taken[each.item_id] = _fresh(each) if item is None else _grown(item, each)
+    moved = OlderItems.of(taken)
     return _bounded(OlderItems(pack_ids(ids) + moved.ids, bytes(records) + moved.records), bounds)
 
 
@@ -95,10 +96,12 @@ def decay(time_ms: int) -> float:
     return float(DAILY_DECAY ** (time_ms / MS_PER_DAY))
 
 
-def _grown(item: OlderItem | None, more: Leaving) -> OlderItem:
+def _fresh(one: Leaving) -> OlderItem:
+    return OlderItem(1 << one.kind, 1, 1, 1 << one.place, 1.0, one.ts_ms, one.ts_ms)
+
+
+def _grown(item: OlderItem, more: Leaving) -> OlderItem:
     ts_ms = more.ts_ms
-    if item is None:
-        return OlderItem(1 << more.kind, 1, 1, 1 << more.place, 1.0, ts_ms, ts_ms)
     last_ms, first_ms = max(item.last_ts_ms, ts_ms), min(item.first_ts_ms, ts_ms)
     decayed, occasions = item.decayed * decay(last_ms - item.last_ts_ms), item.occasions
     # One that comes late, between two ends that are all that is known of the others, is near one of them or on its own.

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import astuple
 
 from app.errors import StateError
 from app.interests.columns import (
@@ -97,13 +98,7 @@ class OlderItems(Struct, frozen=True, array_like=True, gc=False):
     @classmethod
     def of(cls, items: Mapping[str, OlderItem]) -> "OlderItems":
         """These, in their order."""
-        records = (
-            RECORD.pack(
-                each.kinds, each.count, each.occasions, each.places, each.decayed, each.last_ts_ms, each.first_ts_ms
-            )
-            for each in items.values()
-        )
-        return cls(pack_ids(list(items)), b"".join(records))
+        return cls(pack_ids(list(items)), b"".join([RECORD.pack(*astuple(each)) for each in items.values()]))
 
     def item_ids(self) -> list[str]:
         """The ids."""
