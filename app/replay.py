@@ -4,6 +4,7 @@ Event ids are derived from the data set and the place in it, so a repeated repla
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -55,10 +56,12 @@ def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:
             "ts_ms": int(log.ts_ms[place]),
             "item_id": log.item_ids[log.items[place]],
         }
-        kind, amount = Kind(int(log.kinds[place])), float(log.ratings[place])
+        kind = Kind(int(log.kinds[place]))
         if kind is Kind.RATE:
-            yield Rate(**common, rating=amount)
+            stars = float(log.ratings[place])
+            yield View(**common) if math.isnan(stars) else Rate(**common, rating=stars)
         elif kind in (Kind.PURCHASE, Kind.ADD_TO_CART):
+            amount = float("nan") if log.quantities is None else float(log.quantities[place])
             quantity = amount if amount > 0 else 1.0  # NaN where the data has none
             yield (Purchase if kind is Kind.PURCHASE else AddToCart)(**common, quantity=quantity)
         else:

@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from app.data.formats.names import Format
 from app.errors import SettingsError
 from app.settings import load_settings
 
 
 def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
     data: Annotated[
-        str, typer.Option(help="movielens-100k (fetched), or a .parquet, .csv or .tsv file")
+        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
     ] = "movielens-100k",
-    map_: Annotated[str, typer.Option("--map", help="columns of the file, as in `riverrun train --help`")] = "",
+    format_: Annotated[Format, typer.Option("--format", help="of the file")] = Format.AUTO,
+    map_: Annotated[str, typer.Option("--map", help="columns of a table, as in `riverrun train --help`")] = "",
     catalog: Annotated[Path | None, typer.Option(help="file with the items")] = None,
     catalog_map: Annotated[str, typer.Option(help="its columns")] = "",
     events: Annotated[int, typer.Option(min=1, help="How many of the newest events.")] = 5_000,
@@ -38,7 +40,7 @@ def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
         raise SettingsError("No Kafka to replay into.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS to host:port.")
     verify_topics(servers, topics)
     with Progress() as progress:
-        source = DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map)
+        source = DataSource(data, format_, map_, catalog, catalog_map)
         dataset = open_dataset(source, settings.cache_dir, progress.console.print)
         stop = len(dataset.interactions)
         start = max(0, stop - events)

@@ -7,7 +7,16 @@ from typing import Final
 
 from app.errors import DataError
 
-INTERACTION_FIELDS: Final = {"user": "user_id", "item": "item_id", "ts": "ts", "type": "type", "rating": "rating"}
+INTERACTION_FIELDS: Final = {
+    "user": "user_id",
+    "item": "item_id",
+    "ts": "ts",
+    "type": "type",
+    "rating": "rating",
+    "quantity": "quantity",
+    "basket": "basket_id",
+    "place": "place",
+}
 INTERACTION_REQUIRED: Final = ("user", "item", "ts")
 CATALOG_FIELDS: Final = {
     "item": "item_id",
@@ -59,7 +68,7 @@ class ColumnMapping:
 
 
 def interaction_mapping(text: str) -> ColumnMapping:
-    """Parse `--map`: user=...,item=...,ts=...[,type=...][,rating=...].
+    """Parse `--map`: user=...,item=...,ts=...[,type=...][,rating=...][,quantity=...][,basket=...][,place=...].
 
     Raises:
         DataError: it is malformed or names an unknown field.

@@ -4,7 +4,6 @@ Half of the consecutive events of a user share a second: people rated pages of f
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from app.contracts.catalog import CatalogItem
+from app.data.films import film
 from app.data.interactions import Dataset, Interactions, in_time_order
 from app.data.wheels import MOVIELENS_100K, OnMessage, fetch
 from app.errors import DataError
@@ -19,10 +19,6 @@ from app.interests.state import Kind
 
 NAME: Final = "movielens-100k"
 _MS: Final = 1_000
-_ARTICLES: Final = "The|A|An|La|Le|Les|L'|Il|Lo|Das|Der|Die|El|Los|Las|Un|Une"
-_MOVED_ARTICLE: Final = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$")
-_YEAR_IN_TITLE: Final = re.compile(r"^(?P<title>.+) \((?P<year>\d{4})\)$")
-_OTHER_TITLE: Final = re.compile(r"^(?P<title>.+) \((?P<other>[^()]+)\)$")
 
 
 def load_movielens(cache_dir: Path, on_message: OnMessage) -> Dataset:
@@ -63,28 +59,10 @@ def read_ratings(path: Path, item_ids: Sequence[str]) -> Interactions:
     )
 
 
-def readable_title(title: str) -> str:
-    """The title as a shopper writes it: "Usual Suspects, The" -> "The Usual Suspects", in brackets too."""
-    if other := _OTHER_TITLE.match(title):
-        return f"{readable_title(other['title'])} ({readable_title(other['other'])})"
-    if moved := _MOVED_ARTICLE.match(title):
-        space = "" if moved["article"].endswith("'") else " "
-        return f"{moved['article']}{space}{moved['rest']}"
-    return title
-
-
 def _film(item_id: str, title: str, year: str, genres: str) -> CatalogItem:
-    if in_title := _YEAR_IN_TITLE.match(title):  # one film has its year there, and "V" (video) as its year
-        title, year = in_title["title"], in_title["year"]
-    if not year.isdigit():  # film 267, about which the source knows nothing
-        return CatalogItem(item_id=item_id, kind="movie", title=f"Unknown film {item_id}")
-    return CatalogItem(
-        item_id=item_id,
-        kind="movie",
-        title=f"{readable_title(title)} ({year})",
-        category=tuple(genre for genre in genres.split(" ") if genre != "unknown"),
-        attributes={"year": year},
-    )
+    """One film has its year in its title, and "V" (video) as its year; of film 267 the source knows nothing."""
+    is_known = year.isdigit() or title.endswith(")")
+    return film(item_id, title if is_known else "", genres.split(" "), year)
 
 
 def _rows(path: Path, columns: int) -> list[list[str]]:

@@ -1,94 +1,86 @@
-"""A user's own event log, Parquet or CSV, as a data set."""
+"""A user's own event log, Parquet or CSV, with the columns that the user names."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from app.contracts.catalog import CatalogItem
 from app.data import columns
 from app.data.columns import Column
-from app.data.interactions import Dataset, Interactions, in_time_order
+from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.mapping import ATTRIBUTE, ColumnMapping
 from app.errors import DataError
-from app.files import sha256_of
 from app.interests.state import Kind
 
-_KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 # Types of events that are no interaction with an item; their rows are left out.
-_OTHER_TYPES: Final = frozenset({"impression", "search", "identify", "forget"})
 _LEFT_OUT: Final = 0
+_OTHER_TYPES: Final = ("forget", "identify", "impression", "search")
+_KINDS: Final[dict[str, int]] = {kind.name.lower(): kind for kind in Kind} | dict.fromkeys(_OTHER_TYPES, _LEFT_OUT)
 
 
-def load_table(path: Path, mapping: ColumnMapping, catalog_path: Path | None, catalog_map: ColumnMapping) -> Dataset:
-    """Read an event log and, where there is one, its catalog.
+def open_table(path: Path, mapping: ColumnMapping) -> RawLog:
+    """An event log of any columns; it says nothing of its items.
 
-    An item that is not in the catalog gets its id as title. Without a type column every row is a `rate` where
-    there is a rating column, else a `view`.
+    Without a type column every row is a `rate` where there is a rating column, else a `view`.
 
     Raises:
-        DataError: a file, column or cell is missing or wrong; names file, column and row.
+        DataError: the file, a column or a cell is missing or wrong; names file, column and row.
     """
-    catalog = read_catalog(catalog_path, catalog_map) if catalog_path else ()
-    interactions = read_interactions(path, mapping, [item.item_id for item in catalog])
-    listed = {item.item_id for item in catalog}
-    unlisted = (item_id for item_id in interactions.item_ids if item_id not in listed)
-    digests = sha256_of(path) + (sha256_of(catalog_path) if catalog_path else "")
-    return Dataset(
-        name=path.name,
-        interactions=interactions,
-        catalog=(*catalog, *(CatalogItem(item_id=item_id, title=item_id) for item_id in unlisted)),
-        fingerprint=hashlib.sha256(digests.encode()).hexdigest(),
-    )
-
-
-def read_interactions(path: Path, mapping: ColumnMapping, listed_items: Sequence[str]) -> Interactions:
-    """The log in time order; items are numbered as listed, then as they first appear."""
     table = _read_columns(path, mapping)
-    user_index: dict[str, int] = {}
-    item_index = {item_id: index for index, item_id in enumerate(listed_items)}
-    user_of_row = [user_index.setdefault(one, len(user_index)) for one in columns.ids(table["user"])]
-    item_of_row = [item_index.setdefault(one, len(item_index)) for one in columns.ids(table["item"])]
-    kinds = _kinds(table, rows=len(user_of_row))
-    nothing = np.full(len(user_of_row), np.nan, dtype=np.float32)
-    interactions = Interactions(
-        users=np.array(user_of_row, dtype=np.int32),
-        items=np.array(item_of_row, dtype=np.int32),
-        kinds=np.array(kinds, dtype=np.int8),
-        ts_ms=columns.times_ms(table["ts"]),
-        ratings=columns.numbers(table["rating"]) if "rating" in table else nothing,
-        user_ids=tuple(user_index),
-        item_ids=tuple(item_index),
+    users, items, ts_ms = columns.ids(table["user"]), columns.ids(table["item"]), columns.times_ms(table["ts"])
+    kinds = _kinds(table, rows=len(ts_ms))
+    amounts = Amounts(
+        ratings=columns.numbers(table["rating"]) if "rating" in table else None,
+        quantities=columns.numbers(table["quantity"]) if "quantity" in table else None,
+        baskets=columns.optional_ids(table["basket"]) if "basket" in table else None,
+        places=columns.optional_ids(table["place"]) if "place" in table else None,
     )
-    return in_time_order(interactions.take(interactions.kinds != _LEFT_OUT))
+    whole = batch(users, items, ts_ms, kinds, amounts)
+    return RawLog(files=(path,), batches=[whole.filter(pa.array(kinds != _LEFT_OUT))], catalog=nothing_known)
+
+
+def with_catalog(log: RawLog, path: Path, mapping: ColumnMapping) -> RawLog:
+    """The log with the items that a file describes, also those that nobody touched."""
+    return replace(log, files=(*log.files, path), catalog=partial(_catalog, path, mapping))
 
 
 def read_catalog(path: Path, mapping: ColumnMapping) -> tuple[CatalogItem, ...]:
-    """The catalog in the file's order."""
+    """The catalog in the file's order.
+
+    Raises:
+        DataError: the file, a column or a cell is missing or wrong, or an item is there twice.
+    """
     table = _read_columns(path, mapping)
-    item_ids = columns.ids(table["item"])
+    item_ids = columns.ids(table["item"]).cast(pa.large_string()).to_pylist()
+    cells = {field: column.cells() for field, column in table.items() if field != "item"}
     seen: set[str] = set()
     items: list[CatalogItem] = []
     for row, item_id in enumerate(item_ids):
         if item_id in seen:
             raise table["item"].error(row, "an id that is there once")
         seen.add(item_id)
-        items.append(_catalog_item(table, row, item_id))
+        known = {field: values[row] for field, values in cells.items() if not columns.is_missing(values[row])}
+        items.append(_catalog_item(item_id, known, f"{path} {columns.row_number(row)}"))
     return tuple(items)
 
 
-def _catalog_item(table: dict[str, Column], row: int, item_id: str) -> CatalogItem:
-    fields: dict[str, object] = {"item_id": item_id, "attributes": {}}
+def _catalog(path: Path, mapping: ColumnMapping, _touched: Collection[str]) -> tuple[CatalogItem, ...]:
+    return read_catalog(path, mapping)
+
+
+def _catalog_item(item_id: str, known: dict[str, Any], where: str) -> CatalogItem:
+    """The item from the cells that are not empty, by field."""
+    fields: dict[str, object] = {}
     attributes: dict[str, str] = {}
-    for field, column in table.items():
-        if field == "item" or column.is_missing(row):
-            continue
-        value = column.values[row]
+    for field, value in known.items():
         if field.startswith(ATTRIBUTE):
             attributes[field.removeprefix(ATTRIBUTE)] = str(value)
         elif field == "category":
@@ -96,9 +88,9 @@ def _catalog_item(table: dict[str, Column], row: int, item_id: str) -> CatalogIt
         else:
             fields[field] = float(value) if field == "price" and _is_number(value) else str(value)
     try:
-        return msgspec.convert({"title": item_id, **fields, "attributes": attributes}, CatalogItem)
+        return msgspec.convert({"item_id": item_id, "title": item_id, **fields, "attributes": attributes}, CatalogItem)
     except msgspec.ValidationError as error:
-        raise DataError(f"{table['item'].source} row {row + 1}: {error}.", hint="Mend or remove the row.") from error
+        raise DataError(f"{where}: {error}.", hint="Mend or remove the row.") from error
 
 
 def _is_number(value: object) -> bool:
@@ -109,11 +101,10 @@ def _is_number(value: object) -> bool:
     return True
 
 
-def _kinds(table: dict[str, Column], rows: int) -> list[int]:
+def _kinds(table: dict[str, Column], rows: int) -> NDArray[np.int8]:
     if "type" not in table:
-        return [Kind.RATE if "rating" in table else Kind.VIEW] * rows
-    wanted = f"one of {', '.join([*_KINDS, *sorted(_OTHER_TYPES)])}"
-    return table["type"].converted(lambda name: _LEFT_OUT if name in _OTHER_TYPES else _KINDS[name], wanted)
+        return np.full(rows, Kind.RATE if "rating" in table else Kind.VIEW, dtype=np.int8)
+    return columns.kinds(table["type"], _KINDS)
 
 
 def _read_columns(path: Path, mapping: ColumnMapping) -> dict[str, Column]:
@@ -131,7 +122,7 @@ def _read_columns(path: Path, mapping: ColumnMapping) -> dict[str, Column]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read: {reason}.", hint="Is it what its name says?") from error
-    return {field: Column(str(path), name, table.column(name).to_pylist()) for field, name in found.items()}
+    return {field: Column(str(path), name, table.column(name)) for field, name in found.items()}
 
 
 def _read_csv(path: Path, mapping: ColumnMapping) -> tuple[pa.Table, dict[str, str]]:

@@ -21,7 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server.counts.entries import Entries, Readings
-from model_server.counts.neighbours import NeighbourTable
+from model_server.counts.neighbours import NeighbourTable, Reading
+
+READING: Final = Reading(recency=0.8, length=20)
+"""How a history is read: the formula's weights, as far back as they matter."""
 
 NOTHING: Final = -1
 _MS_PER_DAY: Final = 86_400_000

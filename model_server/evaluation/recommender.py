@@ -18,7 +18,7 @@ from app.data.interactions import Interactions
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import Touches
 from model_server.counts.live import LiveCoVisitation
-from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases, Recommender
 from model_server.hybrid.parts import HybridParts, network_alone
 from model_server.hybrid.served import ServedModel
@@ -89,8 +89,7 @@ class VersionRecommender:
         self.online = parts.weights.covisitation > 0
         rows = ItemRows(model.item_ids)
         self._index = ItemIndex(model.network, trained_items(model), device, rows=rows)
-        texts = surroundings.encoder.encode(texts_of(catalog, np.arange(len(catalog))))
-        self._index.put([Listing(item.item_id, item.title) for item in catalog], texts)
+        self._index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
         with self._index.reading() as view:
             self._slots = np.array([view.position[item.item_id] for item in catalog], np.int64)
         self._item_of = np.full(int(self._slots.max(initial=-1)) + 1, -1, np.int64)
@@ -144,6 +143,14 @@ class VersionRecommender:
     def _head(self, popularity: NDArray[np.floating]) -> PopularSlots:
         order = np.argsort(-popularity, kind="stable")[:CANDIDATES]
         return PopularSlots(self._slots[order], popularity[order].astype(np.float64))
+
+
+def _texts(model: TrainedModel, surroundings: Surroundings) -> NDArray[np.float32]:
+    """(N, T) of the catalogue; zeros, without asking the encoder, for a network that reads none."""
+    catalog = surroundings.catalog
+    if not model.network.config.text_dimension:
+        return np.zeros((len(catalog), model.texts.shape[1]), np.float32)
+    return surroundings.encoder.encode(texts_of(catalog, np.arange(len(catalog))))
 
 
 def _firsts(users: NDArray[np.int64]) -> list[tuple[int, bool]]:

@@ -20,7 +20,8 @@ from app.data.source import DataSource, open_dataset
 from app.errors import DataError, ModelVersionError
 from app.settings import Settings
 from model_server.device import resolve_device
-from model_server.evaluation.baselines import CoVisitation, DecayedPopularity, Popularity
+from model_server.evaluation.baselines.covisitation import CoVisitation
+from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.protocols import OnCases, ProtocolResult, leave_one_out, stream
 from model_server.evaluation.recommender import Surroundings, network, riverrun
@@ -28,9 +29,9 @@ from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.pretrained import open_text_encoder
+from model_server.training.bar import TrainingBar
 from model_server.training.options import TrainingOptions
 from model_server.training.run import TrainingJob, train_model
-from model_server.training.session import TrainingBar
 
 
 @dataclass(frozen=True, slots=True)

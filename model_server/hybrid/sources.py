@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import Touches
+from model_server.counts.covisitation import READING as COVISITATION_READING
 from model_server.counts.entries import Entries, Readings, newest_readings, read_table
 from model_server.counts.neighbours import NeighbourTable, Reading
 from model_server.hybrid.blend import Blended, BlendWeights, Ordered, blend, stacked
@@ -27,7 +28,6 @@ RETRIEVED: Final = 100
 POPULAR: Final = 50
 """How many of what is popular are offered."""
 _NEGATIVE: Final = np.array(sorted(NEGATIVE_KINDS), np.int64)
-COVISITATION_READING: Final = Reading(recency=0.8, length=20)
 
 
 class ReadsPairs(Protocol):

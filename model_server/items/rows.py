@@ -1,7 +1,7 @@
 """Which row of the counts is which slot of the item index.
 
-Counts outlive slots: an item that leaves the shop keeps its row, and its slot may become another item's. Rows are handed
-out by whoever counts events, slots by the item index, from different threads.
+Counts outlive slots: an item that leaves the shop keeps its row, and its slot may become another item's. Rows are
+handed out by whoever counts events, slots by the item index, from different threads.
 """
 
 import threading

@@ -10,7 +10,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Args:
         items: rows of the learned ID table.
-        text_dimension: width of the text embeddings it reads.
+        text_dimension: width of the text embeddings it reads; 0: it reads none.
         kinds_seen: the kinds that occurred in training; the others are read as their average.
         dimension: width D of item and user vectors.
         heads: attention heads.

@@ -1,7 +1,7 @@
 """The two-tower sequence network: vectors of items and of users, compared by a cosine with a learned temperature.
 
-Item tower: a learned ID embedding plus the projected embedding of the item's text. The ID is withheld at random
-in training, so that an item that nobody touched works from its text alone.
+Item tower: a learned ID embedding plus the projected embedding of the item's text, where the data have texts. The ID
+is withheld at random in training, so that an item that nobody touched works from its text alone.
 User tower: item vector + event kind + time gap, one causal attention layer with a relative position bias
 (T5, arXiv:1910.10683), then a residual GRU (GRU4Rec, arXiv:1511.06939).
 
@@ -43,7 +43,7 @@ class SequenceNetwork(nn.Module):
         width = config.dimension
         self.item_ids = nn.Embedding(config.items, width)
         self.cold_id = nn.Parameter(torch.zeros(width))
-        self.text_projection = nn.Linear(config.text_dimension, width)
+        self.text_projection = nn.Linear(config.text_dimension, width) if config.text_dimension else None
         self.kinds = nn.Embedding(_KIND_ROWS, width)
         self.gaps = nn.Embedding(GAP_BUCKETS, width)
         self.input_norm = nn.LayerNorm(width)
@@ -64,16 +64,17 @@ class SequenceNetwork(nn.Module):
 
         Args:
             rows: (N,) int64 rows of the ID table, `COLD` (-1) for an item that was not trained on.
-            texts: (N, text_dimension) embeddings of the items' texts.
+            texts: (N, text_dimension) embeddings of the items' texts; not looked at where text_dimension is 0.
 
         Returns:
-            (N, D), of length 1.
+            (N, D), of length 1; zeros where neither row nor text say anything.
         """
         known = rows != COLD
         if self.training:
             known = known & (torch.rand(len(rows), device=rows.device) >= self.config.id_dropout)
         learned = torch.where(known[:, None], self.item_ids(rows.clamp(min=0)), self.cold_id)
-        return functional.normalize(learned + self.text_projection(texts), dim=-1)
+        described = learned if self.text_projection is None else learned + self.text_projection(texts)
+        return functional.normalize(described, dim=-1)
 
     def encode_users(self, sequences: SequenceBatch, item_vectors: Tensor) -> Encoded:
         """The users as of their newest interaction, independent of the padding and of the others of the batch.

@@ -57,7 +57,8 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         )
     item_ids = _read(folder / "items.json", tuple[str, ...])
     texts = _texts(folder / "texts.safetensors")
-    wanted = (config.network.items, config.network.text_dimension)
+    # A network that reads no texts keeps zeros in the encoder's width: new items may have texts.
+    wanted = (config.network.items, config.network.text_dimension or texts.shape[1])
     if len(item_ids) != wanted[0] or texts.shape != wanted:
         raise ModelVersionError(
             f"{folder} does not fit together: {len(item_ids)} item ids and texts {texts.shape}, wanted {wanted}.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from app.data.interactions import Interactions
 from model_server.model.sequences import SequenceBatch, padded_batch
+
+_POOL_BATCHES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,19 +63,16 @@ def histories_of(interactions: Interactions) -> Histories:
 def epoch_batches(
     histories: Histories, max_length: int, batch_sequences: int, rng: np.random.Generator
 ) -> Iterator[TrainingBatch]:
-    """One pass over all transitions, in random order, cut at random places so that contexts of every length occur."""
+    """One pass over all transitions, in random order, cut at random places so that contexts of every length occur.
+
+    Chunks of like length stand in one batch, for padding costs as much as what is real; batches hold about equally
+    many transitions, so that each of these weighs the same in the steps that they make.
+    """
     starts, lengths = _chunks(histories, max_length, rng)
-    order = rng.permutation(len(starts))
-    for begin in range(0, len(order), batch_sequences):
-        chosen = order[begin : begin + batch_sequences]
+    batches = _batches_of_like_length(lengths, batch_sequences, rng)
+    for number in rng.permutation(len(batches)):
+        chosen = batches[number]
         yield _batch(histories, starts[chosen], lengths[chosen])
-
-
-def count_batches(histories: Histories, max_length: int, batch_sequences: int) -> int:
-    """At most this many batches make an epoch; for schedules and progress."""
-    transitions = np.maximum(histories.lengths - 1, 0)
-    chunks = np.where(transitions > 0, -(-transitions // max_length) + 1, 0)
-    return max(1, -(-int(chunks.sum()) // batch_sequences))
 
 
 def _chunks(
@@ -88,6 +88,22 @@ def _chunks(
     begin = np.maximum(number * max_length - offsets[users], 0)
     end = np.minimum((number + 1) * max_length - offsets[users], transitions[users])
     return histories.starts[users] + begin, end - begin
+
+
+def _batches_of_like_length(
+    lengths: NDArray[np.int64], batch_sequences: int, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Places of chunks by batch; which ones meet is random, within pools of `_POOL_BATCHES` batches."""
+    order = rng.permutation(len(lengths))
+    batches: list[NDArray[np.int64]] = []
+    for begin in range(0, len(order), _POOL_BATCHES * batch_sequences):
+        pool = order[begin : begin + _POOL_BATCHES * batch_sequences]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        count = -(-len(pool) // batch_sequences)
+        finished = np.cumsum(lengths[pool])
+        cuts = np.searchsorted(finished, finished[-1] * np.arange(1, count) / count, side="right")
+        batches += [batch for batch in np.split(pool, cuts) if len(batch)]
+    return batches
 
 
 def _batch(histories: Histories, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TrainingBatch:

@@ -1,12 +1,15 @@
-"""The training loop: full softmax over every position, early stopping, the best weights kept.
+"""The training loop: every position predicts the next item, early stopping, the best weights kept.
 
 Recipe: AdamW (.9, .98) without weight decay, gradients clipped, the learning rate rising over the first steps and
-falling to zero at the end. This module does not know files, item ids or text.
+falling to zero at the end. This module does not know files, item ids or text; how it is carried out (processes, parts,
+precision, checkpoints) changes rounding only.
 """
 
 import copy
+import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,14 +19,17 @@ from torch import Tensor
 from model_server.evaluation.metrics import RankingMetrics
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
-from model_server.training.chunks import Histories, TrainingBatch, epoch_batches, histories_of
-from model_server.training.loss import full_softmax_loss
+from model_server.training.checkpoint import Place, Snapshot
+from model_server.training.chunks import Histories, epoch_batches, histories_of
+from model_server.training.execution import Execution, determinism
+from model_server.training.generators import generator_states, set_generators
 from model_server.training.options import TrainingOptions
-from model_server.training.start import cooccurrence_start, is_sparse
+from model_server.training.start import cooccurrence_start
+from model_server.training.step import Stepper
 from model_server.training.validation import ValidationSplit, validate
 
-_BETAS: Final = (0.9, 0.98)
-_FIRST_STEP: Final = 0.02  # share of the learning rate with which the warm-up begins
+_ITEMS_AT_ONCE: Final = 65_536  # whose vectors are made together for validation
+_NOTHING_YET: Final = RankingMetrics(cases=0, hr10=0.0, ndcg10=-1.0, mrr10=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +45,30 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedNetwork:
-    """The network with its best weights, in evaluation mode, and how those did on validation."""
+    """The network with its best weights, in evaluation mode, how those did on validation, and the seconds it took."""
 
     network: SequenceNetwork
     best_epoch: int
     epochs_run: int
     validation: RankingMetrics
+    seconds: float
 
 
 OnProgress = Callable[[Progress], None]
 
 
 def train_network(
-    config: NetworkConfig, split: ValidationSplit, texts: Tensor, options: TrainingOptions, on_progress: OnProgress
+    config: NetworkConfig,
+    split: ValidationSplit,
+    texts: Tensor,
+    options: TrainingOptions,
+    on_progress: OnProgress,
+    execution: Execution | None = None,
 ) -> TrainedNetwork:
     """Train on `split.training`, whose items are the rows of the ID table.
 
-    The same arguments give the same weights on the same machine. The caller's random state is left alone.
+    The same arguments give the same weights on the same machine, also when a training was killed in between and its
+    checkpoint taken up. The caller's random state is left alone.
 
     Args:
         config: shape of the network.
@@ -63,11 +76,13 @@ def train_network(
         texts: (N, text_dimension) embeddings by row; decides the device.
         options: the settings.
         on_progress: called after every step.
+        execution: how it is carried out; None: in this process, float32, no checkpoints.
     """
+    carried_out = execution or Execution()
     devices = [texts.device] if texts.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(devices), determinism(wanted=carried_out.deterministic):
         torch.manual_seed(options.seed)
-        return _Training(config, split, texts, options, on_progress).run()
+        return _Training(config, split, texts, options, on_progress, carried_out).run()
 
 
 class _Training:
@@ -80,71 +95,136 @@ class _Training:
         texts: Tensor,
         options: TrainingOptions,
         on_progress: OnProgress,
+        execution: Execution,
     ) -> None:
         self._split = split
         self._texts = texts
         self._options = options
         self._on_progress = on_progress
-        self._rng = np.random.default_rng(options.seed)
-        self._rows = torch.arange(config.items, device=texts.device)
+        self._team = execution.team
+        self._checkpoints = execution.checkpoints
+        self._histories = histories_of(split.training)
+        self._transitions = int(np.maximum(self._histories.lengths - 1, 0).sum())
         self._network = SequenceNetwork(config).to(texts.device)
-        self._optimizer = torch.optim.AdamW(
-            self._network.parameters(), lr=options.learning_rate, betas=_BETAS, weight_decay=0.0, fused=True
-        )
+        self._stepper = Stepper(self._network, texts, torch.from_numpy(self._histories.items), options, execution)
+        # Where it is; a checkpoint puts it elsewhere.
+        self._rng = np.random.default_rng(options.seed)
+        self._order = self._rng.bit_generator.state
+        self._epoch, self._steps, self._best_epoch = 1, 0, 0
+        self._best_metrics = _NOTHING_YET
         self._validation: RankingMetrics | None = None
+        self._best: dict[str, Tensor] = {}
+        self._began_s = time.perf_counter()
 
     def run(self) -> TrainedNetwork:
-        histories = histories_of(self._split.training)
-        if is_sparse(histories, len(self._rows)):
-            start = cooccurrence_start(histories, len(self._rows), self._network.config.dimension)
-            self._network.item_ids.weight.data.copy_(start)
-        best = copy.deepcopy(self._network.state_dict())
-        best_epoch, epoch, best_metrics = 0, 0, RankingMetrics(cases=0, hr10=0.0, ndcg10=-1.0, mrr10=0.0)
-        for epoch in range(1, self._options.epochs + 1):
-            self._epoch(epoch, histories)
-            self._validation = self._validate()
-            # Without validation users there is nothing to choose by: the last weights count.
-            if self._validation.cases == 0 or self._validation.ndcg10 > best_metrics.ndcg10:
-                best, best_epoch, best_metrics = copy.deepcopy(self._network.state_dict()), epoch, self._validation
-            elif epoch - best_epoch >= self._options.patience:
-                break
-        self._network.load_state_dict(best)
+        """Every epoch that is left, and the best weights at the end."""
+        if not self._resume():
+            if self._options.cooccurrence_start:
+                _start_items(self._network, self._histories)
+            self._best = copy.deepcopy(self._network.state_dict())
+            # The same weights everywhere, but noise of its own for everybody.
+            if self._team.size > 1:
+                torch.manual_seed(self._options.seed + self._team.rank)
+        self._stepper.join(self._team)
+        while self._epoch <= self._options.epochs and not self._stands_still():
+            self._run_epoch()
+            self._judge()
+            self._epoch, self._steps, self._order = self._epoch + 1, 0, self._rng.bit_generator.state
+            self._save()
+        self._network.load_state_dict(self._best)
         return TrainedNetwork(
-            network=self._network.eval(), best_epoch=best_epoch, epochs_run=epoch, validation=best_metrics
+            network=self._network.eval(),
+            best_epoch=self._best_epoch,
+            epochs_run=self._epoch - 1,
+            validation=self._best_metrics,
+            seconds=time.perf_counter() - self._began_s,
         )
 
-    def _epoch(self, epoch: int, histories: Histories) -> None:
-        self._network.train()
-        transitions = int(np.maximum(histories.lengths - 1, 0).sum())
-        finished = 0
-        for batch in epoch_batches(histories, self._options.max_length, self._options.batch_sequences, self._rng):
-            loss = self._step(batch, done=(epoch - 1 + finished / transitions) / self._options.epochs)
-            finished += len(batch.targets)
-            done = (epoch - 1 + finished / transitions) / self._options.epochs
-            self._on_progress(Progress(epoch, self._options.epochs, done, loss, self._validation))
+    def _stands_still(self) -> bool:
+        return self._best_epoch > 0 and self._epoch - 1 - self._best_epoch >= self._options.patience
 
-    def _step(self, batch: TrainingBatch, done: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._options.learning_rate * learning_rate_share(done, self._options.warm_up)
-        network, device = self._network, self._texts.device
-        item_vectors = network.item_vectors(self._rows, self._texts)
-        states = network.encode_positions(batch.sequences.to(device), item_vectors)[batch.real.to(device)]
-        loss = full_softmax_loss(states / network.temperature(), item_vectors, batch.targets.to(device))
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without types
-        torch.nn.utils.clip_grad_norm_(network.parameters(), self._options.clip_norm)
-        self._optimizer.step()
-        return loss.item()
+    def _run_epoch(self) -> None:
+        self._network.train()
+        options, finished = self._options, 0
+        batches = epoch_batches(self._histories, options.max_length, options.batch_sequences, self._rng)
+        for number, batch in enumerate(batches):
+            done = (self._epoch - 1 + finished / self._transitions) / options.epochs
+            finished += len(batch.targets)
+            if number < self._steps:
+                continue  # done before the checkpoint
+            loss = self._stepper.step(batch, done)
+            self._steps = number + 1
+            done = (self._epoch - 1 + finished / self._transitions) / options.epochs
+            self._on_progress(Progress(self._epoch, options.epochs, done, loss, self._validation))
+            if self._checkpoints is not None and self._team.agreed(self._checkpoints.is_due()):
+                self._save()
+
+    def _judge(self) -> None:
+        """Without validation users there is nothing to choose by: the last weights count."""
+        self._validation = self._team.agreed(self._validate() if self._team.leads else _NOTHING_YET)
+        if self._validation.cases == 0 or self._validation.ndcg10 > self._best_metrics.ndcg10:
+            self._best = copy.deepcopy(self._network.state_dict())
+            self._best_epoch, self._best_metrics = self._epoch, self._validation
 
     def _validate(self) -> RankingMetrics:
         self._network.eval()
-        with torch.inference_mode():
-            item_vectors = self._network.item_vectors(self._rows, self._texts)
-        return validate(self._network, self._split, item_vectors)
+        return validate(self._network, self._split, all_item_vectors(self._network, self._texts))
+
+    def _save(self) -> None:
+        if self._checkpoints is None:
+            return
+        generators = self._team.gathered(generator_states(self._texts.device))
+        if self._team.leads:
+            place = Place(
+                epoch=self._epoch,
+                steps=self._steps,
+                best_epoch=self._best_epoch,
+                best=self._best_metrics,
+                validation=self._validation,
+                order=json.dumps(self._order),
+                seconds=time.perf_counter() - self._began_s,
+            )
+            optimizers = self._stepper.optimizer_states()
+            self._checkpoints.save(Snapshot(place, self._network.state_dict(), self._best, optimizers, generators))
+
+    def _resume(self) -> bool:
+        """Go on where the checkpoint is; False where there is none."""
+        snapshot = None if self._checkpoints is None else self._checkpoints.load(self._texts.device)
+        if snapshot is None or not _fits(snapshot, self._network):
+            return False
+        place = snapshot.place
+        self._network.load_state_dict(snapshot.network)
+        self._stepper.load_optimizer_states(snapshot.optimizers)
+        self._best = dict(snapshot.best)
+        self._order = json.loads(place.order)
+        self._rng.bit_generator.state = self._order
+        self._epoch, self._steps, self._best_epoch = place.epoch, place.steps, place.best_epoch
+        self._best_metrics, self._validation = place.best, place.validation
+        self._began_s = time.perf_counter() - place.seconds
+        set_generators(snapshot.generators[self._team.rank], self._texts.device)
+        return True
 
 
-def learning_rate_share(done: float, warm_up: float) -> float:
-    """The learning rate as a share of its highest: up over the warm-up, then down to zero; `done` from 0 to 1."""
-    if done < warm_up:
-        return max(_FIRST_STEP, done / warm_up)
-    return (1 - done) / (1 - warm_up)
+def _fits(snapshot: Snapshot, network: SequenceNetwork) -> bool:
+    """Whether it is of a network of this shape; another version of riverrun may have had another."""
+    wanted = {name: weight.shape for name, weight in network.state_dict().items()}
+    return {name: weight.shape for name, weight in snapshot.network.items()} == wanted
+
+
+def _start_items(network: SequenceNetwork, histories: Histories) -> None:
+    """Items that were done close together start close together."""
+    touched, numbers = np.unique(histories.items, return_inverse=True)
+    start = cooccurrence_start(replace(histories, items=numbers), len(touched), network.config.dimension)
+    with torch.no_grad():
+        network.item_ids.weight[torch.from_numpy(touched)] = start.to(network.item_ids.weight.device)
+
+
+@torch.inference_mode()
+def all_item_vectors(network: SequenceNetwork, texts: Tensor) -> Tensor:
+    """(N, D), made a block at a time: what is between text and vector is several times as large."""
+    rows = torch.arange(len(texts), device=texts.device)
+    vectors = torch.empty(len(texts), network.config.dimension, device=texts.device)
+    for start in range(0, len(texts), _ITEMS_AT_ONCE):
+        block = slice(start, start + _ITEMS_AT_ONCE)
+        vectors[block] = network.item_vectors(rows[block], texts[block])
+    return vectors

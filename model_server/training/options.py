@@ -1,11 +1,26 @@
-"""What a person may turn when training. The defaults are what was best for its time on MovieLens-100K (one core)."""
+"""How a network is trained: what a person may turn (`TrainingOptions`), and what is taken otherwise (`options_for`).
 
-from dataclasses import dataclass
+That depends on the data. There are two recipes, each the best for its time on data of its kind (DECISIONS.md):
+
+- dense, many events an item (MovieLens: 59): long histories carry the signal, so a wide GRU, little dropout and small
+  steps. These are the defaults of `TrainingOptions`.
+- sparse, few events an item (a shop's long tail: 5 to 30): short histories of many people, so wide item vectors that
+  start from co-occurrence, half of everything dropped and steps of many sequences. `SPARSE`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from app.contracts.catalog import CatalogItem, item_text
+from app.data.interactions import Interactions
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """Settings of one training run.
+    """Settings of one training run, nothing left open.
 
     Args:
         epochs: passes over the data; the learning rate falls to zero over them.
@@ -15,7 +30,11 @@ class TrainingOptions:
         batch_sequences: sequences per step.
         clip_norm: longest gradient.
         patience: epochs without a better validation NDCG@10 after which training stops.
+        negatives: items that each step is compared with, drawn anew each time; 0: with all; None: with all of a catalog
+            up to `model_server.training.batch_loss.ALL_ITEMS`, with `NEGATIVES` of a larger one.
         validation_users: at most this many users' last events are kept for validation.
+        cooccurrence_start: item IDs start from what was done close together (model_server.training.start), not from
+            noise.
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
     """
 
@@ -26,7 +45,9 @@ class TrainingOptions:
     batch_sequences: int = 32
     clip_norm: float = 5.0
     patience: int = 4
+    negatives: int | None = None
     validation_users: int = 2_000
+    cooccurrence_start: bool = False
     dimension: int = 64
     heads: int = 2
     hidden: int = 256
@@ -34,3 +55,32 @@ class TrainingOptions:
     dropout: float = 0.3
     id_dropout: float = 0.1
     kind_dropout: float = 0.1
+
+
+DENSE_EVENTS_PER_ITEM: Final = 32  # data with 16 an item want what sparse data want, data with 59 do not
+SPARSE: Final = TrainingOptions(
+    epochs=14,
+    learning_rate=1.5e-3,
+    batch_sequences=256,
+    cooccurrence_start=True,
+    dimension=128,
+    heads=4,
+    hidden=128,
+    dropout=0.5,
+)
+
+
+def options_for(interactions: Interactions, catalog: Sequence[CatalogItem]) -> TrainingOptions:
+    """What suits these interactions."""
+    touched = np.unique(interactions.items)
+    dense = len(interactions) >= DENSE_EVENTS_PER_ITEM * len(touched)
+    options = TrainingOptions() if dense else SPARSE
+    if not any(has_text(catalog[item]) for item in touched):
+        # Withholding an item's ID teaches its text to speak for it. Where there is none, nothing would be left.
+        options = replace(options, id_dropout=0.0)
+    return options
+
+
+def has_text(item: CatalogItem) -> bool:
+    """Whether anything is known of the item but its id, which files without titles give as title."""
+    return item_text(item) != item.item_id

@@ -1,8 +1,7 @@
 """From a data set to a trained model: which items it knows, their texts, the network, popularity at the cut."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,29 +14,34 @@ from app.errors import DataError
 from app.interests.state import Kind
 from model_server.hybrid.training import fit_hybrid
 from model_server.model.config import NetworkConfig
+from model_server.peak_memory import PeakMemory
 from model_server.registry.version import TrainedModel, TrainingData
 from model_server.text.encoder import OnProgress as OnTexts
 from model_server.text.encoder import TextEncoder
-from model_server.training.loop import OnProgress, TrainedNetwork, train_network
-from model_server.training.options import TrainingOptions
-from model_server.training.validation import ValidationSplit, split_validation
+from model_server.training.execution import Execution
+from model_server.training.findings import findings
+from model_server.training.loop import OnProgress, TrainedNetwork, all_item_vectors, train_network
+from model_server.training.options import TrainingOptions, has_text
+from model_server.training.validation import ValidationSplit, split_validation, validation_ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingJob:
-    """What to train on.
+    """What to train on, and how that is carried out.
 
     Args:
         dataset: where `interactions` come from; its catalog gives the texts.
         interactions: the part of it that may be learned from.
         held_out_events: how many newer ones are kept away.
         popularity_half_life_days: for the popularity that goes with the model.
+        execution: processes, parts, precision, checkpoints.
     """
 
     dataset: Dataset
     interactions: Interactions
     held_out_events: int
     popularity_half_life_days: float
+    execution: Execution = field(default_factory=Execution)
 
 
 def train_model(
@@ -66,14 +70,15 @@ def train_model(
     split = split_validation(job.interactions, options.validation_users, np.random.default_rng(options.seed))
     warm = np.unique(split.training.items)
     _check_enough(split.training, warm)
-    texts = encoder.encode(texts_of(job.dataset.catalog, warm), on_texts)
-    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension)
-    started = time.perf_counter()
+    with job.execution.team.leader_first():
+        texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
+    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension if texts.any() else 0)
+    peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
-    known_texts = torch.from_numpy(texts).to(device)
-    trained = train_network(config, by_row, known_texts, options, on_progress)
-    with torch.inference_mode():
-        vectors = trained.network.item_vectors(torch.arange(len(warm), device=device), known_texts)
+    on_device = torch.from_numpy(texts).to(device)
+    trained = train_network(config, by_row, on_device, options, on_progress, job.execution)
+    vectors = all_item_vectors(trained.network, on_device)
+    ranks = validation_ranks(trained.network, by_row, vectors)
     everything = _items_by_row(job.interactions, warm, catalog_items=len(job.dataset.catalog))
     return TrainedModel(
         network=trained.network,
@@ -82,9 +87,18 @@ def train_model(
         texts=texts,
         popularity=popularity_of(job.interactions, job.popularity_half_life_days),
         hybrid=fit_hybrid(trained.network, vectors, by_row, everything, job.popularity_half_life_days),
-        data=_described(job),
-        metrics=_metrics(trained, seconds=round(time.perf_counter() - started, 1)),
+        data=_described(job, options),
+        metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
     )
+
+
+def _texts(
+    catalog: Sequence[CatalogItem], items: NDArray[np.integer], encoder: TextEncoder, on_texts: OnTexts | None
+) -> NDArray[np.float32]:
+    """(items, text_dimension) of these items; zeros where nothing is known of any of them but its id."""
+    if not any(has_text(catalog[item]) for item in items):
+        return np.zeros((len(items), encoder.dimension), dtype=np.float32)
+    return encoder.encode(texts_of(catalog, items), on_texts)
 
 
 def texts_of(catalog: Sequence[CatalogItem], items: NDArray[np.integer]) -> list[str]:
@@ -128,7 +142,7 @@ def _row_of(warm: NDArray[np.int32], catalog_items: int) -> NDArray[np.int64]:
     return row_of
 
 
-def _metrics(trained: TrainedNetwork, seconds: float) -> dict[str, float]:
+def _metrics(trained: TrainedNetwork, peak_memory_mb: float) -> dict[str, float]:
     return {
         "validation_hr10": trained.validation.hr10,
         "validation_ndcg10": trained.validation.ndcg10,
@@ -136,7 +150,8 @@ def _metrics(trained: TrainedNetwork, seconds: float) -> dict[str, float]:
         "validation_users": float(trained.validation.cases),
         "best_epoch": float(trained.best_epoch),
         "epochs": float(trained.epochs_run),
-        "seconds": seconds,
+        "seconds": round(trained.seconds, 1),
+        "peak_memory_mb": peak_memory_mb,
     }
 
 
@@ -150,7 +165,7 @@ def _check_enough(training: Interactions, warm: NDArray[np.int32]) -> None:
         )
 
 
-def _described(job: TrainingJob) -> TrainingData:
+def _described(job: TrainingJob, options: TrainingOptions) -> TrainingData:
     seen = job.interactions
     return TrainingData(
         name=job.dataset.name,
@@ -161,4 +176,5 @@ def _described(job: TrainingJob) -> TrainingData:
         first_ts_ms=int(seen.ts_ms[0]),
         last_ts_ms=int(seen.ts_ms[-1]),
         held_out_events=job.held_out_events,
+        options=asdict(options),
     )

@@ -12,16 +12,10 @@ from torch import Tensor
 
 from model_server.training.chunks import Histories
 
-SPARSE_EVENTS_PER_ITEM: Final = 32  # below it the start helped (16 an item), far above it made no difference (59)
 _WINDOW: Final = 10
 _POWER_ITERATIONS: Final = 4
 _SPARE: Final = 8  # directions beyond those wanted, which the randomised SVD needs to be accurate
 _SCALE: Final = 0.1  # standard deviation: the network's own start is smaller, but these mean something
-
-
-def is_sparse(histories: Histories, items: int) -> bool:
-    """There are few events per item."""
-    return len(histories.items) < SPARSE_EVENTS_PER_ITEM * items
 
 
 def cooccurrence_start(histories: Histories, items: int, dimension: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset, Interactions
 from app.interests.state import Interaction, Kind
+from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.cases import Cases
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
@@ -49,8 +51,9 @@ def tiny_config(items: int = 6, **changes: object) -> NetworkConfig:
         "hidden": 24,
         "max_length": 10,
         "dropout": 0.1,
+        "text_dimension": TEXT_DIMENSION,
     }
-    return NetworkConfig(items=items, text_dimension=TEXT_DIMENSION, **sizes | changes)  # type: ignore[arg-type]  # keyword by keyword
+    return NetworkConfig(items=items, **sizes | changes)  # type: ignore[arg-type]  # keyword by keyword
 
 
 def tiny_network(seed: int = 1, config: NetworkConfig | None = None) -> SequenceNetwork:
@@ -125,3 +128,16 @@ def cases_of(histories: Sequence[Interactions]) -> Cases:
     """What is asked for users with these histories, right after the last thing that each did."""
     now_ms = [int(history.ts_ms[-1]) if len(history) else 0 for history in histories]
     return Cases(histories, users=np.arange(len(histories)), now_ms=np.array(now_ms, dtype=np.int64))
+
+
+def baseline_context(dataset: Dataset) -> Context:
+    """What baselines need beside a training part of this."""
+    return Context(
+        catalog=dataset.catalog,
+        half_life_days=1.0,
+        seed=3,
+        device=torch.device("cpu"),
+        encoder=HashEncoder(),
+        cache_dir=Path(),
+        on_message=lambda _: None,
+    )

@@ -64,6 +64,7 @@ def planted_network(items: int, dimension: int) -> SequenceNetwork:
         for module in silent:
             for parameter in module.parameters():
                 parameter.zero_()
+        assert network.text_projection is not None
         for linear in (network.text_projection, network.user_projection):
             nn.init.eye_(linear.weight)
             nn.init.zeros_(linear.bias)

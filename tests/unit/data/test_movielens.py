@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.data.movielens import read_films, read_ratings, readable_title
+from app.data.films import readable_title
+from app.data.movielens import read_films, read_ratings
 from app.errors import DataError
 
 

@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from app.data.formats.names import Format
 from app.data.interactions import Dataset
-from app.data.mapping import catalog_mapping, interaction_mapping
-from app.data.tables import load_table, read_catalog
+from app.data.mapping import catalog_mapping
+from app.data.source import DataSource, open_dataset
+from app.data.tables import read_catalog
 from app.errors import DataError
 from app.interests.state import Kind
 
@@ -17,7 +19,8 @@ MAP = "user=customer_id,item=sku,ts=time"
 
 
 def load(path: Path, text: str = MAP, catalog: Path | None = None, catalog_text: str = "") -> Dataset:
-    return load_table(path, interaction_mapping(text), catalog, catalog_mapping(catalog_text))
+    source = DataSource(data=str(path), format=Format.TABLE, map=text, catalog=catalog, catalog_map=catalog_text)
+    return open_dataset(source, path.parent, lambda _message: None)
 
 
 def csv_file(folder: Path, *lines: str, name: str = "log.csv") -> Path:
@@ -172,5 +175,5 @@ def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="There is no file"):
+    with pytest.raises(DataError, match="is no data set and no file"):
         load(tmp_path / "nowhere.csv")

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
-from model_server.evaluation.baselines import DecayedPopularity
+from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases, Recommender
 from model_server.evaluation.protocols import leave_one_out, stream
 from model_server.evaluation.recommender import Surroundings, riverrun

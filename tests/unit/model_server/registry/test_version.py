@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from model_server.counts.covisitation import CountedPairs, CoVisitationOptions
 from model_server.counts.neighbours import NeighbourTable, Reading
 from model_server.hybrid.blend import BlendWeights
 from model_server.hybrid.parts import BlendGain, HybridParts, network_alone
+from model_server.model.network import COLD
 from model_server.model.sequences import sequence_batch
 from model_server.registry.counts import COUNTS, save_counts
 from model_server.registry.load import FILES, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
 from model_server.registry.version import TrainedModel, TrainingData, latest_version
-from tests.support.model import HashEncoder, did, tiny_network
+from tests.support.model import HashEncoder, did, tiny_config, tiny_network
 from tests.support.states import touches
 
 CPU = torch.device("cpu")
@@ -90,6 +92,16 @@ def test_loading_gives_what_was_saved(folder: Path) -> None:
         users.append(each.network.scores(each.network.encode_users(batch, vectors).users, vectors))
     assert torch.equal(users[0], users[1])
     assert not model.network.training
+
+
+def test_a_network_that_reads_no_texts_comes_back_as_one(tmp_path: Path) -> None:
+    network = tiny_network(config=tiny_config(text_dimension=0))
+    model = replace(a_model(), network=network)
+    loaded = load_version(save_version(tmp_path, model, now_ms=0), torch.device("cpu")).model
+    assert loaded.network.text_projection is None
+    rows = torch.tensor([0, 1, COLD])
+    wanted, got = (each.item_vectors(rows, torch.ones(3, 8)) for each in (network, loaded.network))
+    assert torch.equal(got, wanted)
 
 
 def test_the_name_is_the_time_and_the_content(folder: Path, tmp_path: Path) -> None:

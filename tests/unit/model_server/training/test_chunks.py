@@ -23,10 +23,21 @@ def test_an_epoch_holds_every_transition_once(seed: int) -> None:
 def test_epochs_are_cut_differently_and_a_seed_repeats_them() -> None:
     log = interactions_of([(0, step, step) for step in range(50)], users=1, items=60)
 
-    def lengths(rng: np.random.Generator) -> list[int]:
-        return [n for batch in epoch_batches(histories_of(log), 8, 2, rng) for n in batch.sequences.lengths.tolist()]
+    def targets(rng: np.random.Generator) -> list[list[int]]:
+        return [batch.targets.tolist() for batch in epoch_batches(histories_of(log), 8, 2, rng)]
 
     rng = np.random.default_rng(4)
-    first, second = lengths(rng), lengths(rng)
+    first, second = targets(rng), targets(rng)
     assert first != second
-    assert lengths(np.random.default_rng(4)) == first
+    assert targets(np.random.default_rng(4)) == first
+
+
+def test_batches_hold_chunks_of_like_length_and_about_equally_many_transitions() -> None:
+    rng = np.random.default_rng(0)
+    users = [(user, int(rng.integers(1_000)), step) for user in range(400) for step in range(2 + user % 20)]
+    batches = list(epoch_batches(histories_of(interactions_of(users, users=400, items=1_000)), 50, 32, rng))
+    padded = sum(batch.real.numel() for batch in batches)
+    real = sum(len(batch.targets) for batch in batches)
+    assert real > 0.85 * padded
+    sizes = [len(batch.targets) for batch in batches]
+    assert max(sizes) - min(sizes) < 0.15 * max(sizes)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from model_server.training.chunks import histories_of
-from model_server.training.start import cooccurrence_start, is_sparse
+from model_server.training.start import cooccurrence_start
 from tests.support.model import interactions_of
 
 
@@ -25,9 +25,3 @@ def test_single_events_and_small_catalogs_start_somewhere() -> None:
     assert not cooccurrence_start(alone, items=4, dimension=8).any()
     pair = histories_of(interactions_of([(0, 0, 1), (0, 1, 2)], users=1, items=2))
     assert cooccurrence_start(pair, items=2, dimension=8).isfinite().all()
-
-
-def test_sparse_means_few_events_per_item() -> None:
-    log = interactions_of([(0, step % 2, step) for step in range(64)], users=1, items=2)
-    assert not is_sparse(histories_of(log), items=2)
-    assert is_sparse(histories_of(log), items=3)

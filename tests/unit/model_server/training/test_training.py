@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset, split_newest
 from app.errors import DataError
 from app.interests.state import Kind
 from model_server.registry.version import TrainedModel
-from model_server.training.loop import Progress, learning_rate_share
+from model_server.training.loop import Progress
 from model_server.training.options import TrainingOptions
 from model_server.training.run import TrainingJob, train_model
+from model_server.training.step import learning_rate_share
 from model_server.training.validation import split_validation
 from tests.support.model import HashEncoder, dataset_of, interactions_of, planted_dataset, tiny_options
 
@@ -70,6 +72,18 @@ def test_items_that_nobody_touched_get_no_row() -> None:
     assert model.item_ids == tuple(f"item-{index}" for index in range(5))
     assert model.texts.shape == (5, 8)
     assert model.network.config.kinds_seen == (Kind.RATE,)
+
+
+def test_a_catalog_of_ids_alone_is_learned_without_reading_them() -> None:
+    dataset = planted_dataset()
+    nameless = tuple(CatalogItem(item_id=item_id, title=item_id) for item_id in dataset.interactions.item_ids)
+    encoder = HashEncoder()
+    job = TrainingJob(replace(dataset, catalog=nameless), dataset.interactions, 0, popularity_half_life_days=14)
+    model = train_model(job, encoder, tiny_options(epochs=12, id_dropout=0.0), CPU, lambda _: None)
+    assert encoder.encoded == []
+    assert model.network.config.text_dimension == 0
+    assert model.texts.shape == (60, 8)
+    assert model.metrics["validation_hr10"] > 0.95
 
 
 def test_progress_goes_from_zero_to_one_and_carries_the_validation() -> None:

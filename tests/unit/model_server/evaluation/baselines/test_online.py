@@ -1,9 +1,10 @@
-"""The baselines against counts made by hand."""
+"""Baselines that count as they go, against counts made by hand."""
 
 import numpy as np
 import pytest
 
-from model_server.evaluation.baselines import CoVisitation, DecayedPopularity, Popularity
+from model_server.evaluation.baselines.covisitation import CoVisitation
+from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from tests.support.model import DAY_MS, cases_of, interactions_of
 
 LOG = interactions_of([(0, 1, 0), (0, 2, DAY_MS), (1, 1, 2 * DAY_MS), (0, 3, 3 * DAY_MS)], users=2, items=5)

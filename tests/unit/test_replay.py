@@ -1,0 +1,39 @@
+"""A data set as events: what it does not know is not made up."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from app.contracts.events import AddToCart, Purchase, Rate, View
+from app.data.interactions import Dataset
+from app.interests.state import Kind
+from app.replay import events_of
+from tests.support.model import dataset_of, interactions_of
+
+
+def log_of(kinds: list[Kind], ratings: list[float], quantities: list[float] | None) -> Dataset:
+    dataset = dataset_of(interactions_of([(0, 0, step) for step in range(len(kinds))], users=1, items=1))
+    interactions = replace(
+        dataset.interactions,
+        kinds=np.array(kinds, dtype=np.int8),
+        ratings=np.array(ratings, dtype=np.float32),
+        quantities=None if quantities is None else np.array(quantities, dtype=np.float32),
+    )
+    return replace(dataset, interactions=interactions)
+
+
+def test_a_rating_without_stars_is_a_view() -> None:
+    rated, seen = events_of(log_of([Kind.RATE, Kind.RATE], [4, np.nan], None), 0, 2)
+    assert isinstance(rated, Rate)
+    assert rated.rating == 4
+    assert isinstance(seen, View)
+
+
+def test_purchases_have_their_quantities_or_one() -> None:
+    kinds = [Kind.PURCHASE, Kind.ADD_TO_CART, Kind.PURCHASE]
+    events = list(events_of(log_of(kinds, [np.nan] * 3, [3, np.nan, 0]), 0, 3))
+    assert [type(event) for event in events] == [Purchase, AddToCart, Purchase]
+    assert [event.quantity for event in events if isinstance(event, Purchase | AddToCart)] == [3, 1, 1]
+    assert [
+        event.quantity for event in events_of(log_of(kinds[:1], [5], None), 0, 1) if isinstance(event, Purchase)
+    ] == [1]
