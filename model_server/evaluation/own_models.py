@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
-from app.errors import DataError, ModelVersionError
+from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Fit, Recommender
@@ -18,7 +18,7 @@ from model_server.evaluation.recommender import TrainedRecommender
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
-from model_server.training.options import TrainingOptions
+from model_server.training.options import options_for
 from model_server.training.run import TrainingJob, train_model
 from model_server.training.session import TrainingBar
 
@@ -37,7 +37,7 @@ class OwnModels:
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        options: how to train; None: nothing is trained.
+        epochs: of a training, 0: as many as suit the data; None: nothing is trained.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -46,13 +46,13 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        options: TrainingOptions | None,
+        epochs: int | None,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
         self._dataset = dataset
         self._context = context
-        self._options = options
+        self._epochs = epochs
         self._versions = versions
         self._console = console
         self._trained: dict[int, TrainedModel] = {}
@@ -60,7 +60,7 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if self._options is not None:
+        if self._epochs is not None:
             return {"": lambda _name: self._fit_of_training}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
@@ -79,13 +79,12 @@ class OwnModels:
         return lambda part: self.recommender(self._train(seed, part), part)
 
     def _train(self, seed: int, part: Interactions) -> TrainedModel:
-        if self._options is None:
-            raise DataError("There is nothing to train with.", hint="Say --train.")
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
-            options = replace(self._options, seed=seed)
+            suited = options_for(part, self._dataset.catalog)
+            options = replace(suited, epochs=self._epochs or suited.epochs, seed=seed)
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(

@@ -22,7 +22,7 @@ from model_server.evaluation.facts import item_facts
 from model_server.evaluation.own_models import OwnModels, Spent, load_versions
 from model_server.evaluation.plans import check, plan_of
 from model_server.evaluation.questions import Plan
-from model_server.evaluation.report import Report, json_of, noise_table, staleness_table, table_of
+from model_server.evaluation.report import Report, json_of, tables_of
 from model_server.evaluation.request import EvaluationRequest
 from model_server.evaluation.results import Cost, Run
 from model_server.evaluation.robustness import Noise
@@ -47,8 +47,8 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     context = _context(dataset, request, settings, console)
     versions = load_versions(request.versions, dataset, context)
     plan = plan_of(request, dataset, versions)
-    own = OwnModels(dataset, context, request.options, versions, console)
-    taking_part = contestants(request.models, own.fits(), context, request.seeds, trained=request.options is not None)
+    own = OwnModels(dataset, context, request.epochs, versions, console)
+    taking_part = contestants(request.models, own.fits(), context, request.seeds, trained=request.epochs is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
     compared = reports_of(runs, session.facts, request.against, time_ordered=request.protocol == "stream")
@@ -124,8 +124,7 @@ def _forms(request: EvaluationRequest, dataset: Dataset) -> dict[str, Change]:
 
 def _show(report: Report, request: EvaluationRequest) -> None:
     console = Console(highlight=False)
-    for table in (table_of(report), staleness_table(report), noise_table(report)):
-        if table is not None:
-            console.print(table)
+    for table in tables_of(report):
+        console.print(table)
     if request.as_json:
         sys.stdout.write(json.dumps(json_of(report)) + "\n")
