@@ -75,7 +75,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     ] = False,
     noise: Annotated[int, typer.Option(min=0, help="also ask with this many random events in each history")] = 0,
     plots: Annotated[Path | None, typer.Option(help="folder for the pictures and a page of HTML")] = None,
-    epochs: Annotated[int, typer.Option(min=0, help="with --train; 0: as riverrun train")] = 0,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="with --train: a .json or .toml file with training options, as for riverrun train"),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="with --train: passes over the data, at most")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
@@ -88,7 +92,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     from app.settings import load_settings  # noqa: PLC0415
     from model_server.evaluation.request import EvaluationRequest  # noqa: PLC0415
     from model_server.evaluation.session import run_evaluation  # noqa: PLC0415
+    from model_server.training.chosen import read_choices  # noqa: PLC0415
 
+    choices = {**(read_choices(options) if options else {}), **({"epochs": epochs} if epochs else {})}
     request = EvaluationRequest(
         protocol=protocol.value,
         task=task,
@@ -97,7 +103,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         ),
         models=tuple(_words(models)),
         against=against,
-        epochs=epochs if train else None,
+        choices=choices if train else None,
         seeds=_seeds(seeds),
         versions=tuple(version or ()),
         train_share=train_share,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.data.formats.names import Format
+from model_server.training.precision import Precision
 
 
 def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
@@ -24,8 +25,11 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     min_events: Annotated[int, typer.Option(min=0, help="drop users and items with fewer, until none is left")] = 0,
     newest_events: Annotated[int, typer.Option(min=0, help="read only so many; 0: all")] = 0,
     holdout_events: Annotated[int, typer.Option(min=0, help="the newest events, never learned from; 0: none")] = 10_000,
-    epochs: Annotated[int, typer.Option(min=1, help="passes over the data, at most")] = 16,
-    seed: Annotated[int, typer.Option(help="same seed, same machine, same model")] = 0,
+    options: Annotated[
+        Path | None, typer.Option(help="a .json or .toml file with training options, as riverrun tune writes it")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="passes over the data, at most; before --options")] = None,
+    seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; before --options")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     reuse: Annotated[
@@ -34,27 +38,54 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     if_none: Annotated[
         bool, typer.Option("--if-none", help="only where there is no version yet, on whatever data")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="begin anew, even where a killed run of the same data and options stands")
+    ] = False,
+    checkpoint_every_s: Annotated[float, typer.Option(min=0, help="seconds between two checkpoints")] = 20.0,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="the same bits every time, on a GPU too; slower there")
+    ] = False,
+    precision: Annotated[
+        Precision, typer.Option(help="what is multiplied; auto: bfloat16 on a GPU, float32 on a CPU")
+    ] = Precision.AUTO,
+    parts: Annotated[
+        int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
 
-    Without options: MovieLens-100K, in two minutes on one core. Ctrl-C leaves nothing behind.
+    Without options: MovieLens-100K, in two minutes on one core. A run that was stopped or killed is gone on with by the
+    same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
     """
     # torch takes seconds to import; --help does without.
     from app.data.source import DataSource  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
+    from model_server.training.chosen import read_choices, with_choices  # noqa: PLC0415
     from model_server.training.options import TrainingOptions  # noqa: PLC0415
-    from model_server.training.session import TrainingRequest, run_training  # noqa: PLC0415
+    from model_server.training.session import Manner, TrainingRequest, run_training  # noqa: PLC0415
 
     settings = load_settings()
+    said = {"epochs": epochs, "seed": seed}
+    choices = {
+        **(read_choices(options) if options else {}),
+        **{name: value for name, value in said.items() if value is not None},
+    }
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        options=TrainingOptions(epochs=epochs, seed=seed),
+        options=with_choices(TrainingOptions(), choices),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,
         if_none=if_none,
         as_json=json,
+        manner=Manner(
+            parts=parts,
+            precision=precision,
+            deterministic=deterministic,
+            checkpoint_every_s=checkpoint_every_s,
+            fresh=fresh,
+        ),
     )
     run_training(request, settings)

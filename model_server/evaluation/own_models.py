@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -18,9 +18,10 @@ from model_server.evaluation.recommender import TrainedRecommender
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
+from model_server.training.bar import TrainingBar
+from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
 from model_server.training.run import TrainingJob, train_model
-from model_server.training.session import TrainingBar
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class OwnModels:
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        epochs: of a training, 0: as many as suit the data; None: nothing is trained.
+        choices: training options in the place of those that suit the data; None: nothing is trained.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -46,13 +47,13 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        epochs: int | None,
+        choices: Choices | None,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
         self._dataset = dataset
         self._context = context
-        self._epochs = epochs
+        self._choices = choices
         self._versions = versions
         self._console = console
         self._trained: dict[int, TrainedModel] = {}
@@ -60,7 +61,7 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if self._epochs is not None:
+        if self._choices is not None:
             return {"": lambda _name: self._fit_of_training}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
@@ -84,7 +85,7 @@ class OwnModels:
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
             suited = options_for(part, self._dataset.catalog)
-            options = replace(suited, epochs=self._epochs or suited.epochs, seed=seed)
+            options = with_choices(suited, {**(self._choices or {}), "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(

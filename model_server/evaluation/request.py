@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.data.source import DataSource
+from model_server.training.chosen import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class EvaluationRequest:
         source: the data.
         models: names of recommenders; empty: riverrun, where there is one, and the cheap counts.
         against: the model with which the others are compared; empty: the best one that is not riverrun's.
-        epochs: of a training, 0: as many as suit the data; None: nothing is trained.
+        choices: training options in the place of those that suit the data; None: nothing is trained.
         seeds: everything that has to do with chance is done once with each.
         versions: folders of model versions that exist already.
         train_share: stream and basket: how much of the data lies before the cut.
@@ -35,7 +36,7 @@ class EvaluationRequest:
     source: DataSource
     models: tuple[str, ...]
     against: str
-    epochs: int | None
+    choices: Choices | None
     seeds: tuple[int, ...]
     versions: tuple[Path, ...]
     train_share: float

@@ -1,7 +1,7 @@
 """The two-tower sequence network: vectors of items and of users, compared by a cosine with a learned temperature.
 
-Item tower: a learned ID embedding plus the projected embedding of the item's text, where the data have texts. The ID is withheld at random
-in training, so that an item that nobody touched works from its text alone.
+Item tower: a learned ID embedding plus the projected embedding of the item's text, where the data have texts. The ID
+is withheld at random in training, so that an item that nobody touched works from its text alone.
 User tower: item vector + event kind + time gap, one causal attention layer with a relative position bias
 (T5, arXiv:1910.10683), then a residual GRU (GRU4Rec, arXiv:1511.06939).
 

@@ -1,42 +1,106 @@
 """The model card: what a version is, for people."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
-from model_server.registry.version import TrainedModel
+from model_server.registry.version import TrainedModel, TrainingData
+from model_server.training.findings import BY_HISTORY, BY_POPULARITY, slices_of
+
+_FEW: Final = 30  # cases: a hit rate of fewer says little
 
 
 def model_card(model: TrainedModel) -> str:
-    """Markdown: what it is, what it saw, how it did, what it is not."""
-    data, network = model.data, model.network.config
-    metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in sorted(model.metrics.items()))
-    kinds = ", ".join(kind.name.lower() for kind in network.kinds_seen)
+    """Markdown: what it is, what it is for, what it saw, how it did, where it is weak, how to make it again."""
+    network, metrics = model.network.config, model.metrics
     return f"""# riverrun sequence model
 
 Recommends the next item from a user's newest {network.max_length} interactions: one causal attention layer, then a
 residual GRU; items from a learned ID and the text encoder `{model.text_encoder}`. D = {network.dimension}, GRU
 {network.hidden}, dropout {network.dropout}.
 
+## For, and not for
+
+For lists of items of the catalog that it was trained on, to visitors of the same shop, with their newest interactions
+at hand. It ranks: a score is no probability of a purchase. Cosine scores are not calibrated across items without an ID:
+show new items through their own places in a list. An item id is only a name: ids of another catalog mean nothing to
+it. It knows what visitors did and what items are called, not prices, stock, or what a shop may show to whom.
+
 ## Trained on
 
-- {data.name}, sha256 `{data.sha256}`
-- {data.events:,} events of {data.users:,} users on {data.items:,} items, {_day(data.first_ts_ms)} to
-  {_day(data.last_ts_ms)}; the {data.held_out_events:,} events after that were never seen
-- kinds of events: {kinds}. Other kinds are read as their average; a kind that turns an item down
-  (dislike, remove_from_cart) is left out where training had none
+{_data(model)}
 
 ## Validation
 
-Early stopping chose the weights on these numbers, so they are a little too good.
+The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
+had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
+a little too good.
 
-| metric | value |
-|---|---|
-{metrics}
+{_validation(metrics)}
 
-## Not for
+## Where it is weak
 
-Cosine scores are not calibrated across items without an ID: show new items through their own places in a list.
-An item id is only a name: ids of another catalog mean nothing to this model.
+{_weaknesses(model)}
+
+## How it was made
+
+{_making(model.data, metrics)}
 """
+
+
+def _data(model: TrainedModel) -> str:
+    data = model.data
+    kinds = ", ".join(kind.name.lower() for kind in model.network.config.kinds_seen)
+    return f"""- {data.name}, sha256 `{data.sha256}`
+- {data.events:,} events of {data.users:,} users on {data.items:,} items, {_day(data.first_ts_ms)} to \
+{_day(data.last_ts_ms)}; the {data.held_out_events:,} events after that were never seen
+- kinds of events: {kinds}. Other kinds are read as their average; a kind that turns an item down (dislike, \
+remove_from_cart) is left out where training had none"""
+
+
+def _validation(metrics: Mapping[str, float]) -> str:
+    rows = []
+    for name, label in (("hr10", "HR@10"), ("ndcg10", "NDCG@10"), ("mrr10", "MRR@10")):
+        if (value := metrics.get(f"validation_{name}")) is not None:
+            low, high = (metrics.get(f"validation_{name}_{end}") for end in ("low", "high"))
+            rows.append((label, f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
+    return _table(("metric", "value", "95 % interval"), rows)
+
+
+def _weaknesses(model: TrainedModel) -> str:
+    """By numbers of this very model."""
+    parts = []
+    for name, label in ((BY_HISTORY, "events known of the user"), (BY_POPULARITY, "the item that came next")):
+        slices = slices_of(model.metrics, name)
+        if slices:
+            rows = [
+                (part, f"{hits:.3f}", f"{cases:,}{' (too few to say)' if cases < _FEW else ''}")
+                for part, (hits, cases) in slices.items()
+            ]
+            parts.append(_table((label, "HR@10", "cases"), rows))
+    cold = model.data.items - len(model.item_ids)
+    parts.append(
+        f"{cold:,} of {model.data.items:,} items had no event in training: they are recommended by their text alone, "
+        "and no validation case asks for one of them."
+    )
+    return "\n\n".join(parts)
+
+
+def _making(data: TrainingData, metrics: Mapping[str, float]) -> str:
+    lines = []
+    if "seconds" in metrics:
+        lines.append(
+            f"- epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
+            f"{metrics.get('peak_memory_mb', 0):,.0f} MB"
+        )
+    if data.options:
+        chosen = ", ".join(f"{name} {value}" for name, value in data.options.items())
+        lines.append(f"- options: {chosen}")
+    return "\n".join(lines)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
 
 
 def _day(ts_ms: int) -> str:

@@ -42,6 +42,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
         first_ts_ms: the oldest of them.
         last_ts_ms: the newest of them.
         held_out_events: newer interactions that were kept away from it.
+        options: the training options, by name; empty where they were not kept.
     """
 
     name: str
@@ -52,6 +53,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
     first_ts_ms: int
     last_ts_ms: int
     held_out_events: int
+    options: dict[str, int | float | None] = {}
 
 
 class VersionConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,13 +14,11 @@ from model_server.model.network import SequenceNetwork
 from model_server.training.chunks import TrainingBatch
 from model_server.training.loss import full_softmax_loss
 from model_server.training.options import TrainingOptions
-from model_server.training.parts import groups_of
 from model_server.training.sampled import NegativeSampler, sampled_softmax_loss
 
 ALL_ITEMS: Final = 50_000
 """Largest catalog that every position is compared with all of, unless the options say otherwise."""
 NEGATIVES: Final = 4_096
-_GROUP_TOKENS: Final = 512
 
 
 def negatives_for(options: TrainingOptions, items: int) -> int:
@@ -79,12 +77,7 @@ class BatchLoss(nn.Module):
     def _queries(self, batch: TrainingBatch, item_vectors: Tensor) -> tuple[Tensor, Tensor]:
         """(T, D) users as of all real positions, divided by the temperature, and (T,) what came next."""
         device = item_vectors.device
-        # A GPU has no use for smaller kernels.
-        groups = [batch] if device.type == "cuda" else groups_of(batch, _GROUP_TOKENS)
-        states = []
-        for group in groups:
-            with torch.autocast(device.type, torch.bfloat16, enabled=self._half):
-                encoded = self.network.encode_positions(group.sequences.to(device), item_vectors)
-            states.append(encoded.float()[group.real.to(device)])
-        targets = torch.cat([group.targets for group in groups]).to(device)
-        return torch.cat(states) / self.network.temperature(), targets
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._half):
+            encoded = self.network.encode_positions(batch.sequences.to(device), item_vectors)
+        states = encoded.float()[batch.real.to(device)]
+        return states / self.network.temperature(), batch.targets.to(device)

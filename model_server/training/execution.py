@@ -4,22 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import torch
 
 from model_server.training.checkpoint import Checkpoints
+from model_server.training.precision import Precision
 from model_server.training.team import Team
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-
-
-class Precision(StrEnum):
-    """What is multiplied; sums, norms and weights stay in float32."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,7 @@ class _Training:
     def _resume(self) -> bool:
         """Go on where the checkpoint is; False where there is none."""
         snapshot = None if self._checkpoints is None else self._checkpoints.load(self._texts.device)
-        if snapshot is None:
+        if snapshot is None or not _fits(snapshot, self._network):
             return False
         place = snapshot.place
         self._network.load_state_dict(snapshot.network)
@@ -203,6 +203,12 @@ class _Training:
         self._began_s = time.perf_counter() - place.seconds
         set_generators(snapshot.generators[self._team.rank], self._texts.device)
         return True
+
+
+def _fits(snapshot: Snapshot, network: SequenceNetwork) -> bool:
+    """Whether it is of a network of this shape; another version of riverrun may have had another."""
+    wanted = {name: weight.shape for name, weight in network.state_dict().items()}
+    return {name: weight.shape for name, weight in snapshot.network.items()} == wanted
 
 
 def _start_items(network: SequenceNetwork, histories: Histories) -> None:

@@ -1,7 +1,7 @@
 """From a data set to a trained model: which items it knows, their texts, the network, popularity at the cut."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from model_server.registry.version import TrainedModel, TrainingData
 from model_server.text.encoder import OnProgress as OnTexts
 from model_server.text.encoder import TextEncoder
 from model_server.training.execution import Execution
-from model_server.training.loop import OnProgress, TrainedNetwork, train_network
+from model_server.training.findings import findings
+from model_server.training.loop import OnProgress, TrainedNetwork, all_item_vectors, train_network
 from model_server.training.options import TrainingOptions, has_text
-from model_server.training.validation import ValidationSplit, split_validation
+from model_server.training.validation import ValidationSplit, split_validation, validation_ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,19 +69,22 @@ def train_model(
     split = split_validation(job.interactions, options.validation_users, np.random.default_rng(options.seed))
     warm = np.unique(split.training.items)
     _check_enough(split.training, warm)
-    texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
+    with job.execution.team.leader_first():
+        texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
     config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension if texts.any() else 0)
     peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
-    trained = train_network(config, by_row, torch.from_numpy(texts).to(device), options, on_progress, job.execution)
+    on_device = torch.from_numpy(texts).to(device)
+    trained = train_network(config, by_row, on_device, options, on_progress, job.execution)
+    ranks = validation_ranks(trained.network, by_row, all_item_vectors(trained.network, on_device))
     return TrainedModel(
         network=trained.network,
         text_encoder=encoder.fingerprint,
         item_ids=tuple(job.dataset.catalog[item].item_id for item in warm),
         texts=texts,
         popularity=popularity_of(job.interactions, job.popularity_half_life_days),
-        data=_described(job),
-        metrics=_metrics(trained, peak.mb()),
+        data=_described(job, options),
+        metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
     )
 
 
@@ -148,7 +152,7 @@ def _check_enough(training: Interactions, warm: NDArray[np.int32]) -> None:
         )
 
 
-def _described(job: TrainingJob) -> TrainingData:
+def _described(job: TrainingJob, options: TrainingOptions) -> TrainingData:
     seen = job.interactions
     return TrainingData(
         name=job.dataset.name,
@@ -159,4 +163,5 @@ def _described(job: TrainingJob) -> TrainingData:
         first_ts_ms=int(seen.ts_ms[0]),
         last_ts_ms=int(seen.ts_ms[-1]),
         held_out_events=job.held_out_events,
+        options=asdict(options),
     )

@@ -3,14 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
@@ -21,9 +20,31 @@ from model_server.registry.load import load_version
 from model_server.registry.save import save_version
 from model_server.registry.version import ModelVersion, TrainedModel, finished_versions, latest_version
 from model_server.text.pretrained import open_text_encoder
-from model_server.training.loop import Progress as TrainingProgress
+from model_server.training.bar import TrainingBar
+from model_server.training.checkpoint import Checkpoints
+from model_server.training.execution import Execution
 from model_server.training.options import TrainingOptions
+from model_server.training.precision import Precision
+from model_server.training.resumable import TrainingKey, claimed, shared
 from model_server.training.run import TrainingJob, train_model
+from model_server.training.team import Team, joined_team
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the person wants the training carried out.
+
+    Args:
+        parts, precision, deterministic: see `Execution`.
+        checkpoint_every_s: seconds between checkpoints within an epoch.
+        fresh: begin anew, whatever was begun before.
+    """
+
+    parts: int = 1
+    precision: Precision = Precision.AUTO
+    deterministic: bool = False
+    checkpoint_every_s: float = 20.0
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,7 @@ class TrainingRequest:
     reuse: bool
     if_none: bool
     as_json: bool
+    manner: Manner = field(default_factory=Manner)
 
 
 def run_training(request: TrainingRequest, settings: Settings) -> Path:
@@ -48,36 +70,105 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
         SettingsError: the device is not there.
     """
     started = time.perf_counter()
-    console = Console(stderr=True, highlight=False)
     if request.if_none and (newest := latest_version(request.models_dir)) is not None:
-        console.print(f"Version {newest.name} is there: nothing to train.")
+        Console(stderr=True, highlight=False).print(f"Version {newest.name} is there: nothing to train.")
         if request.as_json:
             sys.stdout.write(json.dumps(_summary(newest, started)) + "\n")
         return newest
-    device = resolve_device(settings.scoring.device)
     if request.threads:
         torch.set_num_threads(request.threads)
-    dataset = open_dataset(request.source, settings.cache_dir, console.print)
-    part = split_newest(dataset.interactions, request.holdout_events)
-    encoder = open_text_encoder(settings.cache_dir, device, console.print)
-    wanted = TrainedOn(dataset.fingerprint, len(part.after), encoder.fingerprint)
-    kept = trained_before(request.models_dir, wanted, device, console.print) if request.reuse else None
-    if kept is not None:
-        console.print(f"Version {kept.name} was trained on this data before: taking it.")
-        _report(_summary(kept.folder, started), kept.model, as_json=request.as_json)
-        return kept.folder
-    job = TrainingJob(
-        dataset=dataset,
-        interactions=part.before,
-        held_out_events=len(part.after),
-        popularity_half_life_days=settings.scoring.popularity_half_life_days,
-    )
-    with ExitStack() as stack:
-        bar = TrainingBar(console, stack)
-        model = train_model(job, encoder, request.options, device, bar.on_progress, bar.on_texts)
-    folder = save_version(request.models_dir, model, now_ms=time.time_ns() // 1_000_000)
-    _report(_summary(folder, started), model, as_json=request.as_json)
-    return folder
+    with joined_team(resolve_device(settings.scoring.device)) as (team, device):
+        version = _Session(request, settings, team, device).version()
+    if team.leads:
+        _report(_summary(version.folder, started), version.model, as_json=request.as_json)
+    return version.folder
+
+
+class _Session:
+    """One run, in one of the processes that train together.
+
+    Args:
+        request: what the person asked for.
+        settings: all of them.
+        team: the processes; only the leader talks and writes.
+        device: where this one trains.
+    """
+
+    def __init__(self, request: TrainingRequest, settings: Settings, team: Team, device: torch.device) -> None:
+        self._request = request
+        self._team = team
+        self._device = device
+        self._console = Console(stderr=True, highlight=False, quiet=not team.leads)
+        with team.leader_first():
+            dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
+            self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print)
+        part = split_newest(dataset.interactions, request.holdout_events)
+        self._job = TrainingJob(
+            dataset=dataset,
+            interactions=part.before,
+            held_out_events=len(part.after),
+            popularity_half_life_days=settings.scoring.popularity_half_life_days,
+            execution=Execution(
+                parts=request.manner.parts,
+                precision=request.manner.precision,
+                deterministic=request.manner.deterministic,
+                team=team,
+            ),
+        )
+
+    def version(self) -> ModelVersion:
+        """The one trained before, if that will do, or a new one."""
+        kept = self._team.agreed(self._kept() if self._team.leads else None)
+        if kept is not None:
+            self._console.print(f"Version {kept.name} was trained on this data before: taking it.")
+            return load_version(kept, self._device)
+        with self._checkpoints() as checkpoints:
+            model = self._train(checkpoints)
+            saved = self._save(model) if self._team.leads else None
+            if checkpoints is not None and self._team.leads:
+                checkpoints.remove()
+        folder = self._team.agreed(saved) or self._request.models_dir
+        return ModelVersion(name=folder.name, folder=folder, model=model)
+
+    def _kept(self) -> Path | None:
+        if not self._request.reuse:
+            return None
+        wanted = TrainedOn(self._job.dataset.fingerprint, self._job.held_out_events, self._encoder.fingerprint)
+        before = trained_before(self._request.models_dir, wanted, self._device, self._console.print)
+        return None if before is None else before.folder
+
+    def _train(self, checkpoints: Checkpoints | None) -> TrainedModel:
+        job = replace(self._job, execution=replace(self._job.execution, checkpoints=checkpoints))
+        with ExitStack() as stack:
+            bar = TrainingBar(self._console, stack)
+            return train_model(job, self._encoder, self._request.options, self._device, bar.on_progress, bar.on_texts)
+
+    def _save(self, model: TrainedModel) -> Path:
+        return save_version(self._request.models_dir, model, now_ms=time.time_ns() // 1_000_000)
+
+    @contextmanager
+    def _checkpoints(self) -> Iterator[Checkpoints | None]:
+        """Where this training goes on; says so if it was begun before."""
+        manner, execution = self._request.manner, self._job.execution
+        key = TrainingKey(
+            data=self._job.dataset.fingerprint,
+            held_out_events=self._job.held_out_events,
+            text_encoder=self._encoder.fingerprint,
+            options=self._request.options,
+            half=execution.half(self._device),
+            processes=self._team.size,
+        )
+        claim = claimed if self._team.leads else shared
+        with claim(self._request.models_dir, key, manner.checkpoint_every_s, self._console.print) as mine:
+            checkpoints = mine if self._team.agreed(mine is not None) else None
+            if checkpoints is not None and manner.fresh and self._team.leads:
+                checkpoints.remove()
+            if checkpoints is not None and (place := self._team.agreed(checkpoints.place())) is not None:
+                self._console.print(
+                    f"Going on in epoch {place.epoch}, where an earlier run of the same data and options was after "
+                    f"{place.seconds:.0f} s (--fresh begins anew)."
+                )
+            yield checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +194,6 @@ def trained_before(
         if TrainedOn(data.sha256, data.held_out_events, version.model.text_encoder) == wanted:
             return version
     return None
-
-
-class TrainingBar:
-    """A bar with the time left: of the item texts first, then of the training with its newest validation metric.
-
-    Args:
-        console: where it is drawn.
-        stack: ends it.
-    """
-
-    def __init__(self, console: Console, stack: ExitStack) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._bar = stack.enter_context(Progress(*columns, console=console))
-        self._texts: TaskID | None = None
-        self._training = self._bar.add_task("Training", total=1.0)
-
-    def on_texts(self, done: int, total: int) -> None:
-        """`done` of `total` new texts are encoded."""
-        if self._texts is None:
-            self._texts = self._bar.add_task("Encoding item texts", total=total)
-        self._bar.update(self._texts, completed=done)
-
-    def on_progress(self, progress: TrainingProgress) -> None:
-        """A step was made."""
-        reached = f", NDCG@10 {progress.validation.ndcg10:.3f}" if progress.validation else ""
-        described = f"Epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.2f}{reached}"
-        self._bar.update(self._training, completed=progress.done, description=described)
 
 
 def _summary(folder: Path, started: float) -> dict[str, object]:

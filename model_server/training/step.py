@@ -50,7 +50,7 @@ class Stepper:
         """From now on with the others of the team, whose gradients are averaged with these."""
         if team.size > 1:
             self._team = team
-            self._loss = DistributedDataParallel(self._loss, broadcast_buffers=False, find_unused_parameters=True)
+            self._loss = DistributedDataParallel(self._loss, find_unused_parameters=True)
 
     def step(self, batch: TrainingBatch, done: float) -> float:
         """Learn from a batch; everybody in the team from a share of it.

@@ -47,9 +47,13 @@ class Team:
         distributed.all_gather_object(values, value)
         return values
 
-    def wait(self) -> None:
-        """Until everybody has come here."""
-        if self.size > 1:
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """What is in this block is done by the leader, then by all others at once: they find it in a cache."""
+        if self.size > 1 and not self.leads:
+            distributed.barrier()
+        yield
+        if self.size > 1 and self.leads:
             distributed.barrier()
 
 

@@ -13,6 +13,7 @@ from model_server.model.sequences import first_read, padded_batch
 
 _MIN_HISTORY = 2  # one event to read and one to learn from must be left
 _BATCH = 128
+_MOST_SCORES = 16_000_000  # at once: 64 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,13 +49,21 @@ def split_validation(interactions: Interactions, max_users: int, rng: np.random.
     )
 
 
-@torch.inference_mode()
 def validate(network: SequenceNetwork, split: ValidationSplit, item_vectors: torch.Tensor) -> RankingMetrics:
-    """Rank the whole catalog for every validation user, without what the user has had already."""
+    """The metrics of `validation_ranks`."""
+    return ranking_metrics(validation_ranks(network, split, item_vectors))
+
+
+@torch.inference_mode()
+def validation_ranks(
+    network: SequenceNetwork, split: ValidationSplit, item_vectors: torch.Tensor
+) -> NDArray[np.float64]:
+    """(U,) ranks of what came next in the whole catalog, without what the user has had already."""
     log, device = split.training, item_vectors.device
     ranks: list[NDArray[np.float64]] = []
-    for start in range(0, len(split.targets), _BATCH):
-        histories = split.histories[start : start + _BATCH]
+    batch = max(1, min(_BATCH, _MOST_SCORES // len(item_vectors)))
+    for start in range(0, len(split.targets), batch):
+        histories = split.histories[start : start + batch]
         first = first_read(np.array([len(history) for history in histories]), network.config.max_length)
         read = [history[start:] for history, start in zip(histories, first, strict=True)]
         flat = np.concatenate(read)
@@ -64,5 +73,5 @@ def validate(network: SequenceNetwork, split: ValidationSplit, item_vectors: tor
         scores = network.scores(network.encode_users(sequences, item_vectors).users, item_vectors).cpu().numpy()
         for row, history in enumerate(histories):
             scores[row, log.items[history]] = -np.inf
-        ranks.append(target_ranks(scores, split.targets[start : start + _BATCH]))
-    return ranking_metrics(np.concatenate(ranks) if ranks else np.zeros(0))
+        ranks.append(target_ranks(scores, split.targets[start : start + batch]))
+    return np.concatenate(ranks) if ranks else np.zeros(0)

@@ -1,14 +1,13 @@
-"""Parts and groups hold every sequence once, and their gradients add up to the batch's."""
+"""Parts hold every sequence once, and their gradients add up to the batch's."""
 
 import numpy as np
 import pytest
 import torch
 
-from model_server.training.batch_loss import BatchLoss
 from model_server.training.chunks import TrainingBatch, epoch_batches, histories_of
 from model_server.training.execution import Execution
 from model_server.training.options import TrainingOptions
-from model_server.training.parts import groups_of, parts_of
+from model_server.training.parts import parts_of
 from model_server.training.step import Stepper
 from tests.support.model import TEXT_DIMENSION, interactions_of, tiny_config, tiny_network, tiny_options
 
@@ -35,14 +34,6 @@ def test_parts_hold_every_transition_once(parts: int) -> None:
     assert sorted(pair for part in cut for pair in transitions(part)) == transitions(batch)
 
 
-def test_groups_hold_every_transition_once_with_less_padding() -> None:
-    batch = a_batch()
-    groups = groups_of(batch, min_tokens=4)
-    assert len(groups) > 1
-    assert sorted(pair for group in groups for pair in transitions(group)) == transitions(batch)
-    assert sum(group.real.numel() for group in groups) < 0.7 * batch.real.numel()
-
-
 def weights_after_a_step(options: TrainingOptions, parts: int) -> list[torch.Tensor]:
     network = tiny_network(config=tiny_config(items=ITEMS, dropout=0.0, id_dropout=0.0, kind_dropout=0.0)).train()
     texts = torch.zeros(ITEMS, TEXT_DIMENSION)
@@ -56,14 +47,3 @@ def test_many_small_parts_give_the_gradient_of_the_large_batch() -> None:
     whole, in_parts = (weights_after_a_step(tiny_options(clip_norm=1e9), parts) for parts in (1, 4))
     assert len(whole) == len(in_parts)
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(whole, in_parts, strict=True))
-
-
-def test_grouping_changes_neither_loss_nor_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = tiny_network(config=tiny_config(items=ITEMS, dropout=0.0, id_dropout=0.0, kind_dropout=0.0)).train()
-    loss = BatchLoss(network, torch.zeros(ITEMS, TEXT_DIMENSION), sampler=None, half=False)
-    padded = loss(a_batch())
-    wanted = torch.autograd.grad(padded, network.item_ids.weight)[0]
-    monkeypatch.setattr("model_server.training.batch_loss._GROUP_TOKENS", 4)
-    grouped = loss(a_batch())
-    assert grouped.item() == pytest.approx(padded.item(), abs=1e-5)
-    assert torch.allclose(torch.autograd.grad(grouped, network.item_ids.weight)[0], wanted, atol=1e-6)

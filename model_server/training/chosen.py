@@ -1,0 +1,44 @@
+"""Training options that a person chose, in a file or on the command line; what is not chosen is the default."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import msgspec
+
+from app.errors import DataError
+from model_server.training.options import TrainingOptions
+
+Choices = Mapping[str, int | float | None]
+
+
+def read_choices(path: Path) -> Choices:
+    """The options in a .json or .toml file, as `riverrun tune` writes them.
+
+    Raises:
+        DataError: it cannot be read, or holds something else.
+    """
+    decode = msgspec.toml.decode if path.suffix == ".toml" else msgspec.json.decode
+    try:
+        choices: Choices = decode(path.read_bytes(), type=dict[str, int | float | None])
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"The options in {path} cannot be read: {error}.", hint="Give a .json or .toml file."
+        ) from error
+    unknown = choices.keys() - {field.name for field in fields(TrainingOptions)}
+    if unknown:
+        known = ", ".join(field.name for field in fields(TrainingOptions))
+        raise DataError(f"{path} has options that training does not know: {', '.join(sorted(unknown))}.", hint=known)
+    return choices
+
+
+def with_choices(options: TrainingOptions, choices: Choices) -> TrainingOptions:
+    """The options with what was chosen in their place.
+
+    Raises:
+        DataError: a value is of the wrong type.
+    """
+    try:
+        return msgspec.convert({**asdict(options), **choices}, TrainingOptions)
+    except msgspec.ValidationError as error:
+        raise DataError(f"A training option is wrong: {error}.", hint="See TrainingOptions.") from error

@@ -1,0 +1,77 @@
+"""A search begins with the defaults, gives up what is bad, goes on after it was killed, and keeps to its budget."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model_server.evaluation.metrics import RankingMetrics
+from model_server.training.loop import Progress
+from model_server.training.options import TrainingOptions
+from model_server.training.tuning import Search
+
+EPOCHS = 6
+
+
+class PlantedTraining:
+    """The nearer the dropout is to .2, the better; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[TrainingOptions] = []
+
+    def __call__(self, options: TrainingOptions, on_progress: Callable[[Progress], None]) -> float:
+        self.asked.append(options)
+        value = 1.0 - abs(options.dropout - 0.2)
+        for epoch in range(1, EPOCHS + 1):
+            reached = RankingMetrics(cases=9, hr10=value, ndcg10=value * (epoch - 1) / EPOCHS, mrr10=value)
+            on_progress(Progress(epoch, EPOCHS, epoch / EPOCHS, 1.0, reached if epoch > 1 else None))
+        return value
+
+
+def search(models_dir: Path, trials: int = 12, **more: object) -> Search:
+    return Search(models_dir, "planted", TrainingOptions(), trials, **{"budget_s": 600.0, **more})  # type: ignore[arg-type]  # keyword by keyword
+
+
+def test_it_begins_with_the_defaults_and_finds_something_better(tmp_path: Path) -> None:
+    training = PlantedTraining()
+    tuned = search(tmp_path).run(training, lambda _: None)
+    assert training.asked[0] == TrainingOptions()
+    assert tuned is not None
+    assert tuned.ndcg10 >= 1.0 - abs(TrainingOptions().dropout - 0.2)
+    assert tuned.finished + tuned.given_up == 12
+    assert tuned.given_up > 0
+
+
+def test_a_killed_search_goes_on_with_the_trial_that_it_was_at(tmp_path: Path) -> None:
+    class KilledError(BaseException):
+        """Nothing that a program would catch."""
+
+    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
+        cut_off.append(options)
+        raise KilledError
+
+    cut_off: list[TrainingOptions] = []
+    search(tmp_path, trials=2).run(PlantedTraining(), lambda _: None)
+    with pytest.raises(KilledError):
+        search(tmp_path).run(killed, lambda _: None)
+    training = PlantedTraining()
+    tuned = search(tmp_path, trials=1).run(training, lambda _: None)
+    assert training.asked == cut_off
+    assert tuned is not None
+    assert tuned.finished == 3
+
+
+def test_the_budget_ends_a_trial_in_the_middle(tmp_path: Path) -> None:
+    now_s = [0.0]
+
+    def tick() -> float:
+        now_s[0] += 1.0
+        return now_s[0]
+
+    training = PlantedTraining()
+    assert search(tmp_path, budget_s=4.0, now_s=tick).run(training, lambda _: None) is None
+    assert len(training.asked) == 1
+    tuned = search(tmp_path, trials=1).run(training, lambda _: None)
+    assert training.asked[0] == training.asked[1]
+    assert tuned is not None
+    assert (tuned.finished, tuned.given_up) == (1, 0)
