@@ -18,7 +18,7 @@ RIGHT: Final = {"hr10": "HR@10", "recall10": "recall@10", "ndcg10": "NDCG@10", "
 LISTS: Final = {
     "coverage10": "coverage",
     "gini10": "Gini",
-    "novelty10": "novelty, bits",
+    "novelty10": "novelty",
     "ild10": "distance",
     "calibration10": "calibration",
 }
@@ -164,12 +164,12 @@ def staleness_table(report: Report) -> Table:
 def noise_table(report: Report) -> Table:
     """What random events do to the lists."""
     table = _table(
-        f"{report.noise} random events among the newest 10 of every history", ["list kept", "HR@10", "NDCG@10"]
+        f"{report.noise} random events among the newest 10 of every history", ["list kept", "HR@10", "change of HR@10"]
     )
     for name, model in report.results.items():
         if model.noisy:
-            kept = f"{model.noisy['kept10'].mean:.3f}"
-            table.add_row(name, kept, signed(model.noisy["hr10"]), signed(model.noisy["ndcg10"]))
+            kept, noisy_hr = model.noisy["kept10"].mean, model.values["hr10"] + model.noisy["hr10"].mean
+            table.add_row(name, f"{kept:.3f}", f"{noisy_hr:.4f}", signed(model.noisy["hr10"]))
     return table
 
 
