@@ -29,6 +29,11 @@ class NeighbourTable:
     neighbours: NDArray[np.int32]
     weights: NDArray[np.float32]
 
+    @classmethod
+    def empty(cls, items: int) -> "NeighbourTable":
+        """Nothing speaks for anything."""
+        return cls(np.zeros(items + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
     @property
     def items(self) -> int:
         """N, the size of the catalog."""

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
-from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Fit, Recommender
-from model_server.evaluation.contestants import OwnFits
-from model_server.evaluation.recommender import TrainedRecommender
+from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
@@ -22,6 +22,8 @@ from model_server.training.bar import TrainingBar
 from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
 from model_server.training.run import TrainingJob, train_model
+
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class OwnModels:
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
         if self._choices is not None:
-            return {"": lambda _name: self._fit_of_training}
+            return {"": lambda name: lambda seed: self._fit_of_training(name, seed)}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
@@ -70,14 +72,14 @@ class OwnModels:
         """What the training with this seed took."""
         return self._spent.get(seed, Spent())
 
-    def recommender(self, model: TrainedModel, part: Interactions) -> Recommender:
-        """A model with live state; `part` is what popularity starts from."""
-        popularity = DecayedPopularity(len(self._dataset.catalog), self._context.half_life_days)
-        popularity.observe(part)
-        return TrainedRecommender(model, self._dataset.catalog, self._context.encoder, popularity)
+    def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
+        """One of `OWN` with live state; `part` is what counting starts from."""
+        context = self._context
+        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        return _OWN[name](model, surroundings, part)
 
-    def _fit_of_training(self, seed: int) -> Fit:
-        return lambda part: self.recommender(self._train(seed, part), part)
+    def _fit_of_training(self, name: str, seed: int) -> Fit:
+        return lambda part: self.recommender(name, self._train(seed, part), part)
 
     def _train(self, seed: int, part: Interactions) -> TrainedModel:
         if seed not in self._trained:
@@ -112,4 +114,4 @@ def load_versions(folders: tuple[Path, ...], dataset: Dataset, context: Context)
 
 
 def _always(own: OwnModels, model: TrainedModel) -> Callable[[str], Callable[[int], Fit]]:
-    return lambda _name: lambda _seed: lambda part: own.recommender(model, part)
+    return lambda name: lambda _seed: lambda part: own.recommender(name, model, part)
