@@ -12,7 +12,13 @@ from model_server.evaluation.results import RANKING, Slice
 
 Json = Mapping[str, object]
 
-RIGHT: Final = {"hr10": "HR@10", "recall10": "recall@10", "ndcg10": "NDCG@10", "mrr10": "MRR@10"}
+RIGHT: Final = {
+    "hr10": "HR@10",
+    "recall10": "recall@10",
+    "ndcg10": "NDCG@10",
+    "mrr10": "MRR@10",
+    "uncapped_recall10": "uncapped",
+}
 """Measures of how right the lists are, and their headings."""
 
 LISTS: Final = {
@@ -123,7 +129,7 @@ def measured_in(report: Report, measures: Mapping[str, str]) -> list[str]:
     """Which of these measures any model has; recall is left out where it is the same as HR."""
     found = [name for name in measures if any(name in model.values for model in report.results.values())]
     if all(model.values["hr10"] == model.values["recall10"] for model in report.results.values()):
-        found = [name for name in found if name != "recall10"]  # one relevant item in every case
+        found = [name for name in found if not name.endswith("recall10")]  # one relevant item in every case
     return found
 
 
