@@ -20,7 +20,7 @@ from app.interests.older import (
 )
 from app.interests.state import (
     NO_OLDER,
-    NOTHING,
+    NO_PLACES,
     Interaction,
     Kind,
     OlderItem,
@@ -135,7 +135,7 @@ def test_a_state_of_the_version_before_keeps_everything_that_it_knew() -> None:
         "tea": OlderItem(1 << Kind.PURCHASE, 3, 1, 1, 1.0, 5, 5),
         "milk": OlderItem(1 << Kind.VIEW, 0xFFFF, 1, 1, 1.0, 6, 6),
     }
-    assert (state.places, state.known_places) == (b"", NOTHING)
+    assert (state.places, state.known_places) == (b"", NO_PLACES)
     assert decode_state(encode_state(state)) == state
     with pytest.raises(StateError, match="cannot be read"):
         decode_state(before_this_version()[:-1])
