@@ -10,13 +10,12 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from model_server.training.chunks import Histories
+from model_server.training.close_pairs import close_pairs
 
 _NEIGHBOURS: Final = 10
-_WINDOW: Final = 10
 _BACKWARD: Final = 0.5  # of what an item adds to those before it, against what it adds to those after it
 _POPULARITY_POWER: Final = 0.25
 
@@ -55,7 +54,7 @@ def neighbours_of(histories: Histories, items: int) -> Tensor:
     The formula of `model_server.counts.covisitation`: 1 / distance within ten steps, half of it backwards, over the
     fourth root of how often the neighbour occurs.
     """
-    counts = _covisits(histories, items)
+    counts = close_pairs(histories, items, _BACKWARD)
     occurrences = np.maximum(np.bincount(histories.items, minlength=items), 1)
     counts.data /= occurrences[counts.indices] ** _POPULARITY_POWER
     rows = np.repeat(np.arange(items), np.diff(counts.indptr))
@@ -66,15 +65,3 @@ def neighbours_of(histories: Histories, items: int) -> Tensor:
     indices = torch.from_numpy(np.stack([row, column]).astype(np.int64))
     made = torch.sparse_coo_tensor(indices, torch.from_numpy(shares).float(), (items, items), check_invariants=False)
     return made.coalesce()
-
-
-def _covisits(histories: Histories, items: int) -> sparse.csr_array:
-    users = np.repeat(np.arange(len(histories.lengths)), histories.lengths)
-    counts = sparse.csr_array((items, items))
-    for distance in range(1, min(_WINDOW, len(users) - 1) + 1):
-        near = (users[:-distance] == users[distance:]) & (histories.items[:-distance] != histories.items[distance:])
-        pairs = histories.items[:-distance][near], histories.items[distance:][near]
-        weights = np.full(len(pairs[0]), 1 / distance)
-        onward = sparse.csr_array((weights, pairs), shape=(items, items))
-        counts = counts + onward + _BACKWARD * onward.T
-    return sparse.csr_array(counts)
