@@ -82,7 +82,7 @@ def _read(source: DataSource) -> Dataset:
     assembled = assemble(log, source.newest_events)
     content = (chosen, source.map, source.catalog_map, [sha256_of(one) for one in log.files])
     return Dataset(
-        name=path.name,
+        name=path.resolve().name,
         interactions=assembled.interactions,
         catalog=assembled.catalog,
         fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),

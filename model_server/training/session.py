@@ -50,7 +50,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What the person asked for; see `riverrun train --help`. The training options that are no choice suit the data."""
+    """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data."""
 
     source: DataSource
     holdout_events: int

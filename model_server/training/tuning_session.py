@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +61,6 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
     dataset = open_dataset(request.source, settings.cache_dir, console.print)
     encoder = open_text_encoder(settings.cache_dir, device, console.print)
     part = split_newest(dataset.interactions, request.holdout_events)
-    base = with_choices(options_for(part.before, dataset.catalog), request.choices)
     job = TrainingJob(dataset, part.before, len(part.after), settings.scoring.popularity_half_life_days)
 
     def trained(options: TrainingOptions, on_progress: Callable[[Progress], None]) -> float:
@@ -74,9 +73,10 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
 
             return train_model(job, encoder, options, device, told, bar.on_texts).metrics["validation_ndcg10"]
 
+    base = with_choices(options_for(part.before, dataset.catalog), request.choices)
     search = Search(
         models_dir=request.models_dir,
-        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, {base.epochs} epochs",
+        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, from {base}",
         base=base,
         trials=request.trials,
         budget_s=request.budget_minutes * _SECONDS_A_MINUTE,
@@ -87,14 +87,10 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
         raise DataError(
             "The budget was over before the first trial was.", hint="Give more minutes; the same command goes on."
         )
-    _write(request, base, tuned)
+    best = {name: value for name, value in asdict(with_choices(base, tuned.choices)).items() if value is not None}
+    request.out.write_bytes(msgspec.json.format(msgspec.json.encode(best), indent=1))
     _report(request, tuned, time.perf_counter() - started)
     return tuned
-
-
-def _write(request: TuningRequest, base: TrainingOptions, tuned: Tuned) -> None:
-    choices = {**tuned.choices, "epochs": base.epochs, "seed": base.seed}
-    request.out.write_bytes(msgspec.json.format(msgspec.json.encode(choices), indent=1))
 
 
 def _described(trial: FrozenTrial) -> str:
