@@ -30,7 +30,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     ] = Protocol.LOO,
     task: Annotated[str, typer.Option(help="basket: next, discover, cart or promotion; empty: next")] = "",
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder")
     ] = "movielens-100k",
     format_: Annotated[Format, typer.Option("--format", help="of the file; auto looks at it")] = Format.AUTO,
     map_: Annotated[str, typer.Option("--map", help="columns of the file, as for riverrun train")] = "",
