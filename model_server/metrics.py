@@ -61,11 +61,13 @@ CATALOG_INVALID: Final = MetricSpec(
 CATALOG_LAG: Final = MetricSpec(
     "riverrun_catalog_lag_messages", MetricKind.GAUGE, "Catalog messages that are not read yet."
 )
-POPULARITY_EVENTS: Final = MetricSpec(
-    "riverrun_popularity_events_total", MetricKind.COUNTER, "Events counted for popularity."
+COUNTED_EVENTS: Final = MetricSpec(
+    "riverrun_counted_events_total", MetricKind.COUNTER, "Events counted for popularity and co-visitation."
 )
-POPULARITY_SKIPPED: Final = MetricSpec(
-    "riverrun_popularity_skipped_total", MetricKind.COUNTER, "Events passed over because popularity was far behind."
+COUNTED_SKIPPED: Final = MetricSpec(
+    "riverrun_counted_events_skipped_total",
+    MetricKind.COUNTER,
+    "Events passed over because the counting was far behind.",
 )
 LAG: Final = MetricSpec(
     "riverrun_score_requests_lag",
@@ -115,8 +117,8 @@ TABLE: Final = (
     CATALOG_MESSAGES,
     CATALOG_INVALID,
     CATALOG_LAG,
-    POPULARITY_EVENTS,
-    POPULARITY_SKIPPED,
+    COUNTED_EVENTS,
+    COUNTED_SKIPPED,
     LAG,
     BACKLOG,
     MODEL_INFO,

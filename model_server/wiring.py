@@ -30,21 +30,24 @@ from app.settings import Settings
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server import metrics as table
+from model_server.counts.live import LiveCoVisitation
 from model_server.health import Health, watch
+from model_server.hybrid.served import ServedModel
+from model_server.hybrid.sources import hybrid_of
 from model_server.items.follower import follow_catalog
 from model_server.items.index import ItemIndex
+from model_server.items.rows import ItemRows
 from model_server.items.shelf import Shelf
-from model_server.items.view import TrainedItems
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
 from model_server.newcomers import ask_for_newcomers
-from model_server.popularity.follower import follow_events
+from model_server.popularity.follower import Counting, follow_events
 from model_server.popularity.live import LivePopularity
 from model_server.registry.load import load_version
-from model_server.registry.version import ModelVersion, TrainedModel, latest_version
+from model_server.registry.version import ModelVersion, latest_version, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.text.encoder import TextEncoder
 from model_server.worker import Means, Topology, Worker
@@ -94,13 +97,6 @@ def find_version(models_dir: Path, name: str | None, device: torch.device) -> Mo
     return load_version(folder, device)
 
 
-def trained_items(model: TrainedModel) -> TrainedItems:
-    """The items whose ID embedding has learned something: those that somebody touched before the cut."""
-    touched = model.popularity.weights
-    rows = {item_id: row for row, item_id in enumerate(model.item_ids) if item_id in touched}
-    return TrainedItems(rows, model.texts)
-
-
 async def serve(installation: Installation, metrics: Metrics, health: Health) -> None:
     """Score until SIGTERM or SIGINT.
 
@@ -111,13 +107,15 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings, model = installation.settings, installation.version.model
-    index = ItemIndex(model.network, trained_items(model), installation.device)
+    rows = ItemRows(model.item_ids)
+    index = ItemIndex(model.network, trained_items(model), installation.device, rows=rows)
     limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
     half_life_days = settings.scoring.popularity_half_life_days
-    popularity = LivePopularity(model.popularity, half_life_days, limits)
+    popularity = LivePopularity(model.popularity, half_life_days)
+    covisitation = LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows)
+    counting = Counting((popularity, covisitation), limits, half_life_days)
     scorer = Scorer(
-        model.network,
-        _encoder(installation),
+        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation)),
         index,
         load_surfaces(settings.scoring.surfaces_file),
         lambda: popularity.ranking,
@@ -161,7 +159,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
             [
                 asyncio.create_task(follow_catalog(catalog, shelf, index, catalog_read, metrics), name="catalog"),
                 asyncio.create_task(shelf.encode_forever(), name="texts"),
-                asyncio.create_task(follow_events(events, popularity, half_life_days, _clock_ms(), metrics)),
+                asyncio.create_task(follow_events(events, counting, _clock_ms(), metrics)),
                 asyncio.create_task(
                     ask_for_newcomers(
                         publisher, installation.topics.score_requests, settings.scoring.newcomers_every_s, _clock_ms

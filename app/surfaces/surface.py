@@ -13,9 +13,9 @@ PACKAGED: Final = Path(__file__).with_name("surfaces.yml")
 
 
 class Source(StrEnum):
-    """Where candidates come from; surfaces.yml says what each one is."""
+    """What fills a list; surfaces.yml says what each one is."""
 
-    MODEL = "model"
+    FOR_YOU = "for_you"
     NEW = "new"
     POPULARITY = "popularity"
     CATALOG = "catalog"

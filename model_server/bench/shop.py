@@ -5,13 +5,23 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+import numpy as np
 import torch
 
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState, encode_state
 from app.surfaces.surface import load_surfaces
 from model_server.bench.catalog import near_real
+from model_server.counts.covisitation import CountedPairs
+from model_server.counts.live import LiveCoVisitation
+from model_server.counts.neighbours import NeighbourTable, Reading
+from model_server.hybrid.blend import BlendWeights
+from model_server.hybrid.counting import options_for
+from model_server.hybrid.parts import HybridParts
+from model_server.hybrid.served import ServedModel
+from model_server.hybrid.sources import hybrid_of
 from model_server.items.index import ItemIndex
+from model_server.items.rows import ItemRows
 from model_server.items.view import Listing, TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.continued import ContinuedEncoder
@@ -31,6 +41,8 @@ _FULL_SHARE: Final = 1 / 3  # of the users; the others have anything up to a ful
 _STAYS: Final = 0.7  # how often the next item is near the one before
 _NEAR: Final = 20
 _SHELF: Final = 5_000  # items that anybody touches
+_NEIGHBOURS: Final = 100
+_DENSE_ITEMS: Final = 200_000
 _NOW_MS: Final = 1_790_000_000_000
 
 
@@ -75,7 +87,8 @@ def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
     trained = int(items * (1 - _NEW_SHARE))
     texts = made.texts.numpy()
     rows = {item_id: row for row, item_id in enumerate(ids[:trained])}
-    index = ItemIndex(network, TrainedItems(rows, texts[:trained]), CPU)
+    item_rows = ItemRows(ids[:trained])
+    index = ItemIndex(network, TrainedItems(rows, texts[:trained]), CPU, rows=item_rows)
     for start in range(0, items, 50_000):
         part = slice(start, min(start + 50_000, items))
         index.put([Listing(item_id, f"The title of {item_id}") for item_id in ids[part]], texts[part])
@@ -83,10 +96,35 @@ def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
     ranking = [PopularItem(item_id, float(_RANKED - place)) for place, item_id in enumerate(popular)]
     encoder = fastest_encoder(network, CPU)
     memory = EncodingMemory(_REMEMBERED, network.config.hidden, CPU)
-    scorer = Scorer(network, ContinuedEncoder(encoder, memory, CPU), index, load_surfaces(), lambda: ranking, CPU)
+    parts = _counted(trained, seed)
+    hybrid = hybrid_of(parts, LiveCoVisitation(parts.covisitation, parts.options, item_rows))
+    served = ServedModel(network, ContinuedEncoder(encoder, memory, CPU), hybrid)
+    scorer = Scorer(served, index, load_surfaces(), lambda: ranking, CPU)
     with index.reading() as view:
         position = dict(view.position)
     return BenchShop(network, encoder, memory, index, scorer, ids, position)
+
+
+def _counted(items: int, seed: int) -> HybridParts:
+    """Counts as full as they can be, all of them blended in: the dearest case."""
+    options = options_for(items)
+    return HybridParts(
+        covisitation=CountedPairs(_full_table(items, options.neighbours, seed), np.ones(items), _NOW_MS),
+        options=options,
+        neighbours=_full_table(items, _NEIGHBOURS if items <= _DENSE_ITEMS else options.neighbours, seed + 1),
+        reading=Reading(recency=0.8, length=20),
+        weights=BlendWeights(covisitation=0.4, neighbours=0.3),
+    )
+
+
+def _full_table(items: int, neighbours: int, seed: int) -> NeighbourTable:
+    """Any neighbours, each of any weight."""
+    rng = np.random.default_rng(seed)
+    return NeighbourTable(
+        starts=np.arange(items + 1, dtype=np.int64) * neighbours,
+        neighbours=rng.integers(0, items, items * neighbours, dtype=np.int32),
+        weights=rng.random(items * neighbours, dtype=np.float32),
+    )
 
 
 def _widened(network: SequenceNetwork, item_ids: torch.Tensor) -> SequenceNetwork:
@@ -118,7 +156,7 @@ def _visit(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], num
         stars = float(rng.randrange(1, 6))
         interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
     older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
-    age = {item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older}
+    age = {item_id: OlderItem(1 << Kind.RATE, 1, 1, 1, 1.0, _NOW_MS, _NOW_MS) for item_id in older}
     cause, recent = StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS), rng.randbytes(256)
     states = [
         UserState.of(number, cause, until, older=age, recent_events=recent)

@@ -58,7 +58,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     ] = False,
     noise: Annotated[int, typer.Option(min=0, help="also ask with this many random events in each history")] = 0,
     plots: Annotated[Path | None, typer.Option(help="folder for the pictures and a page of HTML")] = None,
-    epochs: Annotated[int, typer.Option(min=0, help="with --train; 0: as riverrun train")] = 0,
+    epochs: Annotated[int, typer.Option(min=0, help="with --train; 0: what suits the data")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
@@ -71,16 +71,15 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     from app.settings import load_settings  # noqa: PLC0415
     from model_server.evaluation.request import EvaluationRequest  # noqa: PLC0415
     from model_server.evaluation.session import run_evaluation  # noqa: PLC0415
-    from model_server.training.options import TrainingOptions  # noqa: PLC0415
 
-    options = TrainingOptions(epochs=epochs) if epochs else TrainingOptions()
+    choices = {"epochs": epochs} if epochs else {}
     request = EvaluationRequest(
         protocol=protocol.value,
         task="",
         source=DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map),
         models=tuple(_words(models)),
         against=against,
-        options=options if train else None,
+        choices=choices if train else None,
         seeds=_seeds(seeds),
         versions=tuple(version or ()),
         train_share=train_share,

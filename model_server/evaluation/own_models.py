@@ -3,24 +3,27 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
 from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
-from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Fit, Recommender
-from model_server.evaluation.contestants import OwnFits
-from model_server.evaluation.recommender import TrainedRecommender
+from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.training.bar import TrainingBar
-from model_server.training.options import TrainingOptions
+from model_server.training.chosen import Choices, with_choices
+from model_server.training.options import options_for
 from model_server.training.run import TrainingJob, train_model
+
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class OwnModels:
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        options: how to train; None: nothing is trained.
+        choices: how to train, where that is not left to the data; None: nothing is trained.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -46,13 +49,13 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        options: TrainingOptions | None,
+        choices: Choices | None,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
         self._dataset = dataset
         self._context = context
-        self._options = options
+        self._choices = choices
         self._versions = versions
         self._console = console
         self._trained: dict[int, TrainedModel] = {}
@@ -60,8 +63,8 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if self._options is not None:
-            return {"": lambda _name: self._fit_of_training}
+        if self._choices is not None:
+            return {"": lambda name: lambda seed: self._fit_of_training(name, seed)}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
@@ -69,23 +72,23 @@ class OwnModels:
         """What the training with this seed took."""
         return self._spent.get(seed, Spent())
 
-    def recommender(self, model: TrainedModel, part: Interactions) -> Recommender:
-        """A model with live state; `part` is what popularity starts from."""
-        popularity = DecayedPopularity(len(self._dataset.catalog), self._context.half_life_days)
-        popularity.observe(part)
-        return TrainedRecommender(model, self._dataset.catalog, self._context.encoder, popularity)
+    def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
+        """One of `OWN` with live state; `part` is what counting starts from."""
+        context = self._context
+        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        return _OWN[name](model, surroundings, part)
 
-    def _fit_of_training(self, seed: int) -> Fit:
-        return lambda part: self.recommender(self._train(seed, part), part)
+    def _fit_of_training(self, name: str, seed: int) -> Fit:
+        return lambda part: self.recommender(name, self._train(seed, part), part)
 
     def _train(self, seed: int, part: Interactions) -> TrainedModel:
-        if self._options is None:
+        if self._choices is None:
             raise DataError("There is nothing to train with.", hint="Say --train.")
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
-            options = replace(self._options, seed=seed)
+            options = with_choices(options_for(part, self._dataset.catalog), {**self._choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(
@@ -112,4 +115,4 @@ def load_versions(folders: tuple[Path, ...], dataset: Dataset, context: Context)
 
 
 def _always(own: OwnModels, model: TrainedModel) -> Callable[[str], Callable[[int], Fit]]:
-    return lambda _name: lambda _seed: lambda part: own.recommender(model, part)
+    return lambda name: lambda _seed: lambda part: own.recommender(name, model, part)

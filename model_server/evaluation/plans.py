@@ -14,7 +14,7 @@ def check(request: EvaluationRequest) -> None:
     Raises:
         DataError: the options contradict each other.
     """
-    if request.versions and (request.protocol == "loo" or request.options is not None):
+    if request.versions and (request.protocol == "loo" or request.choices is not None):
         raise DataError(
             "--version goes with --protocol stream or basket and without --train.",
             hint="A version has seen what loo predicts: say --protocol loo --train instead.",

@@ -1,6 +1,13 @@
-"""The trained network behind the interface through which models and baselines are compared."""
+"""What a model version recommends, behind the interface through which models and baselines are compared.
+
+It is what the model server serves, made by the same code from the same index (model_server.hybrid.served), with every
+item of the catalogue for sale. Whoever the network knows nothing of gets what is popular, and so do places that the
+candidates leave free.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -8,64 +15,164 @@ from numpy.typing import NDArray
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
+from app.surfaces.marks import Pairs
+from app.surfaces.touches import OLDER, Touches
+from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.baselines.popularity import DecayedPopularity
-from model_server.evaluation.cases import Cases
-from model_server.model.network import COLD
-from model_server.model.sequences import first_read, padded_batch
-from model_server.registry.version import TrainedModel
+from model_server.evaluation.cases import Cases, Recommender
+from model_server.hybrid.parts import HybridParts, network_alone
+from model_server.hybrid.served import ServedModel
+from model_server.hybrid.sources import PopularSlots, hybrid_of
+from model_server.items.index import ItemIndex
+from model_server.items.rows import ItemRows
+from model_server.items.view import IndexView, Listing
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.memory import EncodingMemory
+from model_server.model.sequences import NEGATIVE_KINDS
+from model_server.model.serving import UserEncoder
+from model_server.popularity.told import Told, Touch
+from model_server.registry.version import TrainedModel, trained_items
 from model_server.text.encoder import TextEncoder
 from model_server.training.run import texts_of
 
+CANDIDATES: Final = 100
+"""Of each user; whatever is not among them comes behind, by popularity."""
 
-class TrainedRecommender:
-    """The trained network with live state; recency-decayed popularity for a user of whom nothing is known.
+_REMEMBERED_USERS: Final = 2_000
+_CHUNK: Final = 128
+_NEVER_FIRST: Final = -2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What a recommender needs to know beside the model and the training part.
 
     Args:
-        model: the model.
-        catalog: every item that can be recommended; those that the model has no ID for work from their text.
+        catalog: every item that can be recommended, in the order of `Interactions.item_ids`.
         encoder: the encoder that the model was trained with.
-        popularity: already fitted; it goes on observing.
+        half_life_days: of popularity.
     """
 
-    online = False
+    catalog: Sequence[CatalogItem]
+    encoder: TextEncoder
+    half_life_days: float
 
-    def __init__(
-        self,
-        model: TrainedModel,
-        catalog: Sequence[CatalogItem],
-        encoder: TextEncoder,
-        popularity: DecayedPopularity,
-    ) -> None:
-        self._network = model.network
-        self._device = model.network.cold_id.device
-        self._popularity = popularity
-        row_of = {item_id: row for row, item_id in enumerate(model.item_ids)}
-        rows = torch.tensor([row_of.get(item.item_id, COLD) for item in catalog], device=self._device)
-        read = np.arange(len(catalog) if self._network.config.text_dimension else 0)
-        texts = torch.from_numpy(encoder.encode(texts_of(catalog, read)))
-        with torch.inference_mode():
-            self._item_vectors = self._network.item_vectors(rows, texts.to(self._device))
+
+def riverrun(model: TrainedModel, surroundings: Surroundings, part: Interactions) -> Recommender:
+    """The version as it is served: the network blended with what is counted live.
+
+    Args:
+        model: the version's.
+        surroundings: see there.
+        part: what happened until now.
+    """
+    return VersionRecommender(model, model.hybrid, surroundings, part)
+
+
+def network(model: TrainedModel, surroundings: Surroundings, part: Interactions) -> Recommender:
+    """The version's network alone."""
+    return VersionRecommender(model, network_alone(len(model.item_ids)), surroundings, part)
+
+
+class VersionRecommender:
+    """See the module.
+
+    Args:
+        model: the version's network, items and texts.
+        parts: what the network is blended with.
+        surroundings: the catalogue and how its texts are read.
+        part: what happened until now.
+    """
+
+    def __init__(self, model: TrainedModel, parts: HybridParts, surroundings: Surroundings, part: Interactions) -> None:
+        catalog, device = surroundings.catalog, model.network.cold_id.device
+        self.online = parts.weights.covisitation > 0
+        rows = ItemRows(model.item_ids)
+        self._index = ItemIndex(model.network, trained_items(model), device, rows=rows)
+        self._index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
+        with self._index.reading() as view:
+            self._slots = np.array([view.position[item.item_id] for item in catalog], np.int64)
+        self._item_of = np.full(int(self._slots.max(initial=-1)) + 1, -1, np.int64)
+        self._item_of[self._slots] = np.arange(len(catalog))
+        self._covisitation = LiveCoVisitation(parts.covisitation, parts.options, rows)
+        memory = EncodingMemory(_REMEMBERED_USERS, model.network.config.hidden, device)
+        encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, device)
+        self._model = ServedModel(model.network, encoder, hybrid_of(parts, self._covisitation))
+        self._popularity = DecayedPopularity(len(catalog), surroundings.half_life_days)
+        self.observe(part)
 
     @torch.inference_mode()
     def scores(self, cases: Cases) -> NDArray[np.floating]:
-        """As `Recommender.scores`."""
-        histories = cases.histories
-        max_length = self._network.config.max_length
-        first = first_read(np.array([len(history) for history in histories]), max_length)
-        newest = [history.take(slice(start, None)) for history, start in zip(histories, first.tolist(), strict=True)]
-        sequences = padded_batch(
-            np.concatenate([history.items for history in newest]).astype(np.int64),
-            np.concatenate([history.kinds for history in newest]).astype(np.int64),
-            np.concatenate([history.ts_ms for history in newest]),
-            np.array([len(history) for history in newest], dtype=np.int64),
-        )
-        users = self._network.encode_users(sequences.to(self._device), self._item_vectors).users
-        scores: NDArray[np.floating] = self._network.scores(users, self._item_vectors).cpu().numpy()
-        unknown = np.array([len(history) == 0 for history in histories])
-        if unknown.any():
-            scores[unknown] = self._popularity.scores(cases)[unknown]
+        """As `Recommender.scores`: from 0 on for candidates, below it for what only popularity speaks for."""
+        popular = self._popularity.scores(cases)[:1]
+        scores = np.repeat(_NEVER_FIRST + popular / max(float(popular.max(initial=0.0)), 1.0), len(cases), axis=0)
+        with self._index.reading() as view:
+            head = self._head(popular[0])
+            for start in range(0, len(cases), _CHUNK):
+                chunk = slice(start, min(start + _CHUNK, len(cases)))
+                self._score(view, cases.histories[chunk], cases.users[chunk], head, scores[chunk])
         return scores
 
     def observe(self, events: Interactions) -> None:
-        """Only popularity learns; the weights stay as they are."""
+        """Popularity and co-visitation go on counting; the weights stay as they are."""
         self._popularity.observe(events)
+        if self.online:
+            liked = events.take(~np.isin(events.kinds, sorted(NEGATIVE_KINDS)))
+            columns = zip(liked.users.tolist(), liked.items.tolist(), liked.ts_ms.tolist(), strict=True)
+            touches = [Touch(events.user_ids[user], events.item_ids[item], ts_ms) for user, item, ts_ms in columns]
+            self._covisitation.count(Told(touches))
+
+    def _score(
+        self,
+        view: IndexView,
+        histories: Sequence[Interactions],
+        users: NDArray[np.int64],
+        popular: PopularSlots,
+        scores: NDArray[np.floating],
+    ) -> None:
+        """Fill (B, N) scores."""
+        touches = _touches(histories, self._slots)
+        # One user may be asked about twice in a chunk; then nothing is remembered of the second.
+        ids = [f"{user}" if first else f"{user} {place}" for place, (user, first) in enumerate(_firsts(users))]
+        encoded = self._model.users(view, ids, touches)
+        best = self._model.best(view, encoded, Pairs(touches.users, touches.items), popular, CANDIDATES)
+        found = np.arange(best.slots.shape[1]) < best.counts[:, None]
+        rows, places = np.nonzero(found)
+        scores[rows, self._item_of[best.slots[rows, places]]] = best.scores[rows, places]
+
+    def _head(self, popularity: NDArray[np.floating]) -> PopularSlots:
+        order = np.argsort(-popularity, kind="stable")[:CANDIDATES]
+        return PopularSlots(self._slots[order], popularity[order].astype(np.float64))
+
+
+def _texts(model: TrainedModel, surroundings: Surroundings) -> NDArray[np.float32]:
+    """(N, text_dimension) of the catalogue; zeros for a model without a text tower."""
+    count = len(surroundings.catalog)
+    if not model.network.config.text_dimension:
+        return np.zeros((count, model.texts.shape[1]), np.float32)
+    return surroundings.encoder.encode(texts_of(surroundings.catalog, np.arange(count)))
+
+
+def _firsts(users: NDArray[np.int64]) -> list[tuple[int, bool]]:
+    first = np.zeros(len(users), np.bool_)
+    first[np.unique(users, return_index=True)[1]] = True
+    return list(zip(users.tolist(), first.tolist(), strict=True))
+
+
+def _touches(histories: Sequence[Interactions], slots: NDArray[np.int64]) -> Touches:
+    """Whole histories, nothing of them shortened."""
+    none = np.zeros(0, np.int64)
+    lengths = [len(history) for history in histories]
+    return Touches(
+        count=len(histories),
+        users=np.repeat(np.arange(len(histories)), lengths),
+        items=slots[np.concatenate([history.items for history in histories])],
+        kinds=np.concatenate([history.kinds for history in histories]).astype(np.int64),
+        ts_ms=np.concatenate([history.ts_ms for history in histories]),
+        strengths=np.concatenate([history.ratings for history in histories]),
+        places=np.zeros(sum(lengths), np.uint8),
+        older_users=none,
+        older_items=none,
+        older=np.zeros(0, OLDER),
+        unnumbered=0,
+    )

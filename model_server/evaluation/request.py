@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.data.source import DataSource
-from model_server.training.options import TrainingOptions
+from model_server.training.chosen import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class EvaluationRequest:
         source: the data.
         models: names of recommenders; empty: riverrun, where there is one, and the cheap counts.
         against: the model with which the others are compared; empty: the best one that is not riverrun's.
-        options: how to train, the seed apart; None: nothing is trained.
+        choices: how to train where the person said so, the seed apart; None: nothing is trained.
         seeds: everything that has to do with chance is done once with each.
         versions: folders of model versions that exist already.
         train_share: stream and basket: how much of the data lies before the cut.
@@ -36,7 +36,7 @@ class EvaluationRequest:
     source: DataSource
     models: tuple[str, ...]
     against: str
-    options: TrainingOptions | None
+    choices: Choices | None
     seeds: tuple[int, ...]
     versions: tuple[Path, ...]
     train_share: float

@@ -47,8 +47,8 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     context = _context(dataset, request, settings, console)
     versions = load_versions(request.versions, dataset, context)
     plan = plan_of(request, dataset, versions)
-    own = OwnModels(dataset, context, request.options, versions, console)
-    taking_part = contestants(request.models, own.fits(), context, request.seeds, trained=request.options is not None)
+    own = OwnModels(dataset, context, request.choices, versions, console)
+    taking_part = contestants(request.models, own.fits(), context, request.seeds, trained=request.choices is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
     compared = reports_of(runs, session.facts, request.against, time_ordered=request.protocol == "stream")

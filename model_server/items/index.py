@@ -19,6 +19,7 @@ from torch import Tensor
 
 from model_server.items.approximate import NOTHING, ApproximateIndex
 from model_server.items.live_search import LiveSearch
+from model_server.items.rows import ItemRows
 from model_server.items.search import BLOCK, ExactSearch
 from model_server.items.view import IndexView, ItemCounts, ItemTower, Listing, TrainedItems
 from model_server.model.network import COLD
@@ -38,6 +39,7 @@ class ItemIndex:
         device: where the matrices live.
         max_unlisted: how many items that are neither trained nor sellable keep their vector.
         approximate_from: from how many items on a CPU searches them by an approximate index.
+        rows: told of every slot, so that counts of items find them; None: nothing is counted.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class ItemIndex:
         device: torch.device,
         max_unlisted: int = 50_000,
         approximate_from: int = APPROXIMATE_FROM,
+        rows: ItemRows | None = None,
     ) -> None:
         self._tower = tower
         self._trained = trained
         self._device = device
         self._max_unlisted = max_unlisted
+        self._rows = rows or ItemRows(max_rows=0)
         self._lock = threading.Lock()
         self._ids: list[str] = []
         self._titles: list[str] = []
@@ -133,6 +137,7 @@ class ItemIndex:
         with self._lock:
             if self._new_slots is None:
                 self._new_slots = torch.tensor(list(self._new.values()), dtype=torch.int64, device=self._device)
+            self._rows.link(self._position)
             used = len(self._ids)
             yield IndexView(
                 vectors=self._item_vectors[:used],
@@ -147,6 +152,7 @@ class ItemIndex:
                 titles=self._titles,
                 position=self._position,
                 sellable=self._sellable,
+                rows=self._rows,
             )
 
     def _exact(self) -> ExactSearch:
@@ -212,6 +218,7 @@ class ItemIndex:
                 self._titles[slot] = listing.title
         self._grow(len(self._ids))
         places = [self._position[listing.item_id] for listing in listings]
+        self._rows.placed([listing.item_id for listing in listings], places)
         slots = torch.tensor(places, device=self._device)
         if len(listings):
             self._item_vectors[slots] = vectors

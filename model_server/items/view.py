@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model_server.items.rows import ItemRows
 from model_server.items.search import Search
 
 
@@ -65,6 +66,7 @@ class IndexView:
         titles: title by slot; empty where the catalog gave none.
         position: item id -> slot.
         sellable: item id -> slot of the sellable items, the newest in the catalog last.
+        rows: which row of the counts is which slot.
     """
 
     vectors: Tensor
@@ -79,6 +81,7 @@ class IndexView:
     titles: Sequence[str]
     position: Mapping[str, int]
     sellable: dict[str, int]
+    rows: ItemRows
 
     @property
     def hidden(self) -> Tensor:

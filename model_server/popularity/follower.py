@@ -1,15 +1,18 @@
-"""Follows the events topic for popularity. A statistic: when far behind, it skips ahead."""
+"""Follows the events topic for what is counted live. Statistics: when far behind, they skip ahead."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 
 from app.data.popularity import MS_PER_DAY
+from app.interests.intake import IntakeLimits
 from app.observability import Metrics
 from model_server import metrics as table
-from model_server.popularity.live import LivePopularity
+from model_server.popularity.told import Counter, told_by
 
 _POLL_MS: Final = 250
 _MAX_RECORDS: Final = 500
@@ -20,21 +23,36 @@ _HALF_LIVES: Final = 4  # older than that a count is worth less than a sixteenth
 logger = logging.getLogger(__name__)
 
 
-async def follow_events(
-    consumer: AIOKafkaConsumer, popularity: LivePopularity, half_life_days: float, now_ms: int, metrics: Metrics
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What is counted.
+
+    Args:
+        counters: by whom.
+        limits: what a valid event is; one that pretends to come from the future would outweigh all others.
+        half_life_days: four of these ago an event may lie and still matter.
+    """
+
+    counters: Sequence[Counter]
+    limits: IntakeLimits
+    half_life_days: float
+
+
+async def follow_events(consumer: AIOKafkaConsumer, counting: Counting, now_ms: int, metrics: Metrics) -> None:
     """Count events, for ever: first those of the last few half-lives in the log, then whatever comes."""
-    await _start(consumer, now_ms - int(_HALF_LIVES * half_life_days * MS_PER_DAY))
+    await _start(consumer, now_ms - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
     while True:
         polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
         for partition, records in polled.items():
-            metrics.counter(table.POPULARITY_EVENTS).inc(popularity.take_in(records))
+            told = told_by(records, counting.limits)
+            metrics.counter(table.COUNTED_EVENTS).inc(max(counter.count(told) for counter in counting.counters))
             end = consumer.highwater(partition) or 0
             behind = end - records[-1].offset
             if behind > _MOST_BEHIND:
                 consumer.seek(partition, end - _MOST_BEHIND // 2)
-                metrics.counter(table.POPULARITY_SKIPPED).inc(behind - _MOST_BEHIND // 2)
-        popularity.refresh()
+                metrics.counter(table.COUNTED_SKIPPED).inc(behind - _MOST_BEHIND // 2)
+        for counter in counting.counters:
+            counter.refresh()
         await asyncio.sleep(_PAUSE_S)
 
 

@@ -15,6 +15,7 @@ from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
 from model_server.model.network import SequenceNetwork
+from model_server.registry.counts import COUNTS, HybridDescription, load_counts
 from model_server.registry.save import CHECKSUMS
 from model_server.registry.version import (
     NAME,
@@ -33,6 +34,8 @@ FILES = (
     "config.json",
     "items.json",
     "popularity.json",
+    "hybrid.json",
+    COUNTS,
     "data.json",
     "metrics.json",
     "MODEL_CARD.md",
@@ -67,6 +70,7 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         item_ids=item_ids,
         texts=texts,
         popularity=_read(folder / "popularity.json", Popularity),
+        hybrid=load_counts(folder / COUNTS, _read(folder / "hybrid.json", HybridDescription), items=len(item_ids)),
         data=_read(folder / "data.json", TrainingData),
         metrics=_read(folder / "metrics.json", dict[str, float]),
     )

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from app.files import exclusive, sha256_of, sync_folder
 from model_server.registry.card import model_card
+from model_server.registry.counts import COUNTS, description_of, save_counts
 from model_server.registry.version import TrainedModel, VersionConfig
 
 CHECKSUMS = "checksums.json"
@@ -53,11 +54,13 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
     save_file({"texts": torch.from_numpy(model.texts)}, folder / "texts.safetensors")
+    save_counts(model.hybrid, folder / COUNTS)
     config = VersionConfig(network=model.network.config, text_encoder=model.text_encoder)
     contents = {
         "config.json": config,
         "items.json": model.item_ids,
         "popularity.json": model.popularity,
+        "hybrid.json": description_of(model.hybrid),
         "data.json": model.data,
         "metrics.json": model.metrics,
     }

@@ -7,6 +7,8 @@ A version is a folder `<models_dir>/<name>/` that appears whole or not at all an
     config.json         the network's shape and the text encoder it wants
     items.json          the item ids, by row
     popularity.json     decayed popularity at the cut, for users of whom nothing is known
+    hybrid.json         the weights of the blend, and how the counts beside the network are kept and read
+    counts.safetensors  co-visitation at the cut and the neighbours of items, by row
     data.json           what it was trained on
     metrics.json        how it did on validation
     MODEL_CARD.md       the same for people
@@ -23,10 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.popularity import Popularity
+from model_server.hybrid.parts import HybridParts
+from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 NAME: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -53,7 +57,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
     first_ts_ms: int
     last_ts_ms: int
     held_out_events: int
-    options: dict[str, int | float | None] = {}
+    options: dict[str, bool | int | float | None] = {}
 
 
 class VersionConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,7 @@ class TrainedModel:
         item_ids: by row of the network's ID table.
         texts: (N, text_dimension) float32, by row.
         popularity: at the cut.
+        hybrid: what the network is blended with.
         data: what it was trained on.
         metrics: name -> value, on validation.
     """
@@ -83,6 +88,7 @@ class TrainedModel:
     item_ids: tuple[str, ...]
     texts: NDArray[np.float32]
     popularity: Popularity
+    hybrid: HybridParts
     data: TrainingData
     metrics: dict[str, float]
 
@@ -94,6 +100,13 @@ class ModelVersion:
     name: str
     folder: Path
     model: TrainedModel
+
+
+def trained_items(model: TrainedModel) -> TrainedItems:
+    """The items whose ID embedding has learned something: those that somebody touched before the cut."""
+    touched = model.popularity.weights
+    rows = {item_id: row for row, item_id in enumerate(model.item_ids) if item_id in touched}
+    return TrainedItems(rows, model.texts)
 
 
 def finished_versions(models_dir: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,9 @@ from app.contracts.recommendations import RecommendedItem
 from app.surfaces import reasons
 from app.surfaces.marks import Anchors, Pairs
 from app.surfaces.surface import Hide, Source
-from model_server.items.search import Ranked
 from model_server.items.view import IndexView
 from model_server.scoring.popular import PopularRanking
-from model_server.scoring.words import Words, stands_of
+from model_server.scoring.words import Words, said_by, stands_of
 
 Hiding = frozenset[Hide]
 Rows = Sequence[Iterable[RecommendedItem]]
@@ -23,10 +21,23 @@ Rows = Sequence[Iterable[RecommendedItem]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """A source's ranked candidates of B users, and for each, (B, K), the column of the anchor nearest to it."""
+    """A source's candidates of B users, the best first, K each.
 
-    ranked: Ranked
+    Args:
+        slots: (B, K).
+        scores: (B, K).
+        counts: (B,) how many of a row are candidates.
+        nearest: (B, K) the column of the anchor nearest to each.
+        said: (B, K) places in `names`: who contributed most.
+        names: the sources as they are published.
+    """
+
+    slots: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    counts: NDArray[np.int64]
     nearest: NDArray[np.int64]
+    said: NDArray[np.int64]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +82,13 @@ class Candidates:
 
     def _worded(self, source: Source, found: Explained) -> Rows:
         # Twenty items for each of a hundred users: no step of Python between them.
-        id_of, word_of, ranked = self.view.ids.__getitem__, self.words[source].__getitem__, found.ranked
+        id_of, word_of, name_of = self.view.ids.__getitem__, self.words[source].__getitem__, found.names.__getitem__
         stands = np.take_along_axis(stands_of(self.anchors, self.view), found.nearest, axis=1)
-        columns = (ranked.counts.tolist(), ranked.slots.tolist(), ranked.scores.tolist(), stands.tolist())
-        name = repeat(source.value)
+        stands = said_by(found.said, found.names, stands)
+        columns = (found.counts, found.slots, found.scores, found.said, stands)
         return [
-            list(map(RecommendedItem, map(id_of, slots[:count]), scores, name, map(word_of, stand)))
-            for count, slots, scores, stand in zip(*columns, strict=True)
+            list(map(RecommendedItem, map(id_of, slots[:count]), scores, map(name_of, said), map(word_of, stand)))
+            for count, slots, scores, said, stand in zip(*(column.tolist() for column in columns), strict=True)
         ]
 
 

@@ -12,6 +12,7 @@ from app.interests.popularity import PopularItem
 from app.surfaces import reasons
 from app.surfaces.marks import Pairs
 from app.surfaces.surface import Source
+from model_server.hybrid.sources import PopularSlots
 from model_server.items.view import IndexView
 
 _DECIMALS = 4
@@ -19,10 +20,14 @@ _DECIMALS = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PopularRanking:
-    """R sellable items, the most popular first, and the (N,) rank of each slot: R for who is not among them."""
+    """R sellable items, the most popular first, and the (N,) rank of each slot: R for who is not among them.
+
+    `head` are the same as arrays.
+    """
 
     items: Sequence[RecommendedItem]
     rank_of: NDArray[np.int64]
+    head: PopularSlots
 
     def rows(self, hidden: Pairs, users: int, most: int) -> list[Sequence[RecommendedItem]]:
         """The `most` highest of each user, without what is hidden from that user."""
@@ -47,7 +52,7 @@ class PopularItems:
     def __init__(self, ranking: Callable[[], Sequence[PopularItem]]) -> None:
         self._ranking = ranking
         self._made_of: tuple[Sequence[PopularItem], int] | None = None
-        self._made = PopularRanking([], np.zeros(0, np.int64))
+        self._made = PopularRanking([], np.zeros(0, np.int64), PopularSlots(np.zeros(0, np.int64), np.zeros(0)))
 
     def now(self, view: IndexView) -> PopularRanking:
         """The ranking over this view's slots."""
@@ -65,5 +70,7 @@ def _made(ranking: Sequence[PopularItem], view: IndexView) -> PopularRanking:
         RecommendedItem(popular.item_id, round(popular.count, _DECIMALS), name, reasons.POPULAR) for popular, _ in sold
     ]
     rank_of = np.full(len(view.ids), len(items), np.int64)
-    rank_of[[slot for _, slot in sold]] = np.arange(len(items))
-    return PopularRanking(items, rank_of)
+    slots = np.array([slot for _, slot in sold], np.int64)
+    rank_of[slots] = np.arange(len(items))
+    counts = np.array([popular.count for popular, _ in sold], np.float64)
+    return PopularRanking(items, rank_of, PopularSlots(slots, counts))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,13 +19,12 @@ from app.interests.popularity import PopularItem
 from app.surfaces.compose import compose
 from app.surfaces.marks import Anchors, Marks, Pairs
 from app.surfaces.surface import Source, Surfaces
-from app.surfaces.touches import History, Touches, touches_of
+from app.surfaces.touches import History, touches_of
+from model_server.hybrid.served import ServedModel, Users
+from model_server.hybrid.sources import PopularSlots
 from model_server.items.index import ItemIndex
 from model_server.items.search import Search
 from model_server.items.view import IndexView
-from model_server.model.continued import ContinuedEncoder
-from model_server.model.network import SequenceNetwork
-from model_server.model.sequences import sequence_batch
 from model_server.scoring.candidates import Candidates, Explained, Hiding
 from model_server.scoring.popular import PopularItems
 from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest, rows_of
@@ -34,6 +34,7 @@ Lists = dict[str, tuple[RecommendedItem, ...]]
 
 _CHUNK_USERS: Final = {"cpu": 128, "cuda": 1_024}
 _ANCHORS: Final = 20  # the newest items that a reason may point to
+_DECIMALS: Final = 4
 _FADING: Final = 0.85  # content: each older item says this much less, so the last ten or so speak
 
 
@@ -60,13 +61,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """B users while they are scored: the index, what they did, their vectors (B, D), and (B,) which have any."""
+    """B users while they are scored: the index, what they did and what is made of it."""
 
     view: IndexView
-    touches: Touches
+    users: Users
     marks: Marks
-    vectors: Tensor
-    known: Tensor
     anchors: Anchors
     pairs: dict[Hiding, Pairs] = field(default_factory=dict)  # more than one source asks
 
@@ -105,8 +104,7 @@ class Scorer:
     """See the module. Not thread-safe: one scoring thread.
 
     Args:
-        network: in evaluation mode, on `device`.
-        encoder: encodes users with its weights, on `device`.
+        model: what scores.
         index: what there is to recommend.
         surfaces: the lists to make.
         popular: the popularity ranking as of now.
@@ -115,22 +113,20 @@ class Scorer:
 
     def __init__(
         self,
-        network: SequenceNetwork,
-        encoder: ContinuedEncoder,
+        model: ServedModel,
         index: ItemIndex,
         surfaces: Surfaces,
         popular: Callable[[], Sequence[PopularItem]],
         device: torch.device,
     ) -> None:
-        self._network = network
-        self._encoder = encoder
+        self._model = model
         self._index = index
         self._surfaces = surfaces
         self._popular = PopularItems(popular)
         self._reasons = Reasons()
         self._device = device
         self._chunk_users = _CHUNK_USERS[device.type]
-        self._sizes = {source: _sizes(source, surfaces) for source in (Source.MODEL, Source.NEW)}
+        self._sizes = {source: _sizes(source, surfaces) for source in (Source.FOR_YOU, Source.NEW)}
         # A list may hold as many of them already, from other sources.
         self._most_popular = 2 * max(surface.size for surface in surfaces.surfaces)
 
@@ -139,7 +135,7 @@ class Scorer:
         """Every surface's list for every history; the ids are those of its users, no two the same."""
         scored = Scored(lists=[{} for _ in histories])
         steps = [
-            self._encoder.expected_steps(user_id, len(history.kinds))
+            self._model.encoder.expected_steps(user_id, len(history.kinds))
             for user_id, history in zip(user_ids, histories, strict=True)
         ]
         order = sorted(range(len(histories)), key=steps.__getitem__)
@@ -161,34 +157,41 @@ class Scorer:
         started_s = time.perf_counter()
         chunk = self._encode(view, user_ids, histories)
         encoded_s = time.perf_counter()
-        explained = self._by_model(chunk) | self._by_content(chunk)
         popular, words = self._popular.now(view), self._reasons.now(view)
+        explained = self._for_you(chunk, popular.head) | self._by_content(chunk)
         candidates = Candidates(view, chunk.anchors, chunk.hidden, popular, self._most_popular, explained, words)
         lists = [self._compose(candidates, user) for user in range(len(histories))]
         scored.sources.update([item.source for own in lists for items in own.values() for item in items])
-        scored.unknown_items += chunk.touches.unnumbered
-        scored.fallback_users += len(histories) - int(chunk.known.sum())
+        scored.unknown_items += chunk.users.touches.unnumbered
+        scored.fallback_users += len(histories) - int(chunk.users.known.sum())
         scored.encode_s += encoded_s - started_s
         scored.retrieve_s += time.perf_counter() - encoded_s
         return lists
 
     def _encode(self, view: IndexView, user_ids: list[str], histories: list[History]) -> _Chunk:
-        config = self._network.config
         touches = touches_of(histories, view.position)
-        sequences = sequence_batch(touches, config.kinds_seen, config.max_length)
-        vectors = self._encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
+        users = self._model.users(view, user_ids, touches)
         marks = Marks(touches, self._surfaces.rating_scale)
-        anchors = marks.anchors(_ANCHORS)
-        return _Chunk(view, touches, marks, vectors, sequences.lengths > 0, anchors)
+        return _Chunk(view, users, marks, marks.anchors(_ANCHORS))
 
-    def _by_model(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
-        """What the network expects next; nothing for a user of whom it knows nothing."""
+    def _for_you(self, chunk: _Chunk, popular: PopularSlots) -> dict[tuple[Source, Hiding], Explained]:
+        """What the network and the counts expect next, in one order; nothing for a user of whom they know nothing."""
         view = chunk.view
         if not view.sellable:
             return {}
-        queries, known = chunk.vectors / self._network.temperature(), chunk.known.to(self._device)
-        asked = _Asked(view.by_vector, view.vectors, chunk.anchors_in(view.vectors), queries, known)
-        return self._answered(Source.MODEL, chunk, asked)
+        anchors, found = chunk.anchors_in(view.vectors), {}
+        for hide, size in self._sizes[Source.FOR_YOU].items():
+            ordered = self._model.best(view, chunk.users, chunk.hidden(hide), popular, size)
+            slots = torch.from_numpy(ordered.slots).to(self._device)
+            found[Source.FOR_YOU, hide] = Explained(
+                slots=ordered.slots,
+                scores=ordered.scores.round(_DECIMALS),
+                counts=ordered.counts,
+                nearest=nearest(rows_of(view.vectors, slots), anchors).cpu().numpy(),
+                said=ordered.sources,
+                names=self._model.hybrid.asked,
+            )
+        return found
 
     def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """Items that the network was not trained on, by the likeness of their text to what the user touched.
@@ -208,8 +211,14 @@ class Scorer:
         for hide, size in self._sizes[source].items():
             ranked = asked.search.best(asked.queries, chunk.hidden(hide), size)
             ranked.counts.mul_(asked.known)
+            slots, scores, counts = (each.cpu().numpy() for each in (ranked.slots, ranked.scores, ranked.counts))
             found[source, hide] = Explained(
-                ranked, nearest(rows_of(asked.vectors, ranked.slots), asked.anchors).cpu().numpy()
+                slots=slots,
+                scores=scores,
+                counts=counts,
+                nearest=nearest(rows_of(asked.vectors, ranked.slots), asked.anchors).cpu().numpy(),
+                said=np.zeros(slots.shape, np.int64),
+                names=(source.value,),
             )
         return found
 

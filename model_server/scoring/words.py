@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from app.surfaces import reasons
 from app.surfaces.marks import Anchors
 from app.surfaces.surface import Source
+from model_server.hybrid.blend import Blended
 from model_server.items.view import IndexView
 
 _NO_ANCHOR: Final = -1
+_IS_POPULAR: Final = -2
 _MOST: Final = 100_000  # reasons of about 120 bytes; then they are made anew
 
 Stands = NDArray[np.int64]
@@ -21,6 +23,13 @@ Stands = NDArray[np.int64]
 def stands_of(anchors: Anchors, view: IndexView) -> Stands:
     """(B, A), of this view's items; every user who has no anchor at all stands the same."""
     return np.where(anchors.real, anchors.attachments * len(view.ids) + anchors.items, _NO_ANCHOR)
+
+
+def said_by(sources: NDArray[np.int64], asked: Sequence[str], stands: Stands) -> Stands:
+    """The stands of items to which these sources, places in `asked`, contributed most: what is popular is just that."""
+    if Blended.POPULARITY not in asked:
+        return stands
+    return np.where(sources == asked.index(Blended.POPULARITY), _IS_POPULAR, stands)
 
 
 class Words(dict[int, str]):
@@ -38,6 +47,8 @@ class Words(dict[int, str]):
         return words
 
     def _worded(self, stand: int) -> str:
+        if stand == _IS_POPULAR:
+            return reasons.POPULAR
         attachment, slot = divmod(stand, len(self._titles))
         title = "" if stand == _NO_ANCHOR else self._titles[slot]
         if not title:  # there is no anchor, or it left the catalog before this server started
@@ -56,5 +67,5 @@ class Reasons:
         """By source, for `stands_of` the same view."""
         if self._version != view.version:
             self._version = view.version
-            self._words = {source: Words(source, view.titles) for source in (Source.MODEL, Source.NEW)}
+            self._words = {source: Words(source, view.titles) for source in (Source.FOR_YOU, Source.NEW)}
         return self._words

@@ -12,6 +12,7 @@ from app.data.interactions import Dataset, Interactions
 from app.data.popularity import popularity_of
 from app.errors import DataError
 from app.interests.state import Kind
+from model_server.hybrid.training import fit_hybrid
 from model_server.model.config import NetworkConfig
 from model_server.peak_memory import PeakMemory
 from model_server.registry.version import TrainedModel, TrainingData
@@ -76,13 +77,16 @@ def train_model(
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
     on_device = torch.from_numpy(texts).to(device)
     trained = train_network(config, by_row, on_device, options, on_progress, job.execution)
-    ranks = validation_ranks(trained.network, by_row, all_item_vectors(trained.network, on_device))
+    vectors = all_item_vectors(trained.network, on_device)
+    ranks = validation_ranks(trained.network, by_row, vectors)
+    everything = _items_by_row(job.interactions, warm, catalog_items=len(job.dataset.catalog))
     return TrainedModel(
         network=trained.network,
         text_encoder=encoder.fingerprint,
         item_ids=tuple(job.dataset.catalog[item].item_id for item in warm),
         texts=texts,
         popularity=popularity_of(job.interactions, job.popularity_half_life_days),
+        hybrid=fit_hybrid(trained.network, vectors, by_row, everything, job.popularity_half_life_days),
         data=_described(job, options),
         metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
     )
@@ -119,14 +123,23 @@ def _config(options: TrainingOptions, training: Interactions, items: int, text_d
 
 def _numbered_by_row(split: ValidationSplit, warm: NDArray[np.int32], catalog_items: int) -> ValidationSplit:
     """The same split with rows of the ID table as items; a target that has no row cannot be validated."""
-    row_of = np.full(catalog_items, -1, dtype=np.int64)
-    row_of[warm] = np.arange(len(warm))
-    targets = row_of[split.targets]
+    targets = _row_of(warm, catalog_items)[split.targets]
     return ValidationSplit(
-        training=replace(split.training, items=row_of[split.training.items].astype(np.int32)),
+        training=_items_by_row(split.training, warm, catalog_items),
         histories=[history for history, target in zip(split.histories, targets, strict=True) if target >= 0],
         targets=targets[targets >= 0],
     )
+
+
+def _items_by_row(log: Interactions, warm: NDArray[np.int32], catalog_items: int) -> Interactions:
+    """The same log with rows of the ID table as items; -1 for an item without one."""
+    return replace(log, items=_row_of(warm, catalog_items)[log.items].astype(np.int32))
+
+
+def _row_of(warm: NDArray[np.int32], catalog_items: int) -> NDArray[np.int64]:
+    row_of = np.full(catalog_items, -1, dtype=np.int64)
+    row_of[warm] = np.arange(len(warm))
+    return row_of
 
 
 def _metrics(trained: TrainedNetwork, peak_memory_mb: float) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import nn
 
 from app.data.popularity import Popularity
 from app.interests.state import Kind
+from model_server.hybrid.parts import network_alone
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
 from model_server.registry.version import TrainedModel, TrainingData
@@ -82,6 +83,7 @@ def planted_model(
         item_ids=tuple(texts),
         texts=encoder.encode(list(texts.values())),
         popularity=Popularity(reference_ts_ms=1_000, half_life_days=14.0, weights=weights),
+        hybrid=network_alone(len(texts)),
         data=TrainingData(
             name="planted",
             sha256="0" * 64,

@@ -24,20 +24,20 @@ def ids(of: Surface, offers: Mapping[Source, str]) -> str:
     return "".join(item.item_id for item in compose(of, offering(offers)))
 
 
-MODEL, NEW, POPULARITY = SourceSpec(Source.MODEL), SourceSpec(Source.NEW, 2), SourceSpec(Source.POPULARITY)
+MODEL, NEW, POPULARITY = SourceSpec(Source.FOR_YOU), SourceSpec(Source.NEW, 2), SourceSpec(Source.POPULARITY)
 
 
 def test_sources_fill_in_their_order_and_no_item_comes_twice() -> None:
-    assert ids(surface(5, MODEL, POPULARITY), {Source.MODEL: "abc", Source.POPULARITY: "bxyz"}) == "abcxy"
+    assert ids(surface(5, MODEL, POPULARITY), {Source.FOR_YOU: "abc", Source.POPULARITY: "bxyz"}) == "abcxy"
 
 
 def test_reserved_slots_stand_at_the_end() -> None:
-    offers = {Source.MODEL: "abcdef", Source.NEW: "xyz"}
+    offers = {Source.FOR_YOU: "abcdef", Source.NEW: "xyz"}
     assert ids(surface(5, MODEL, NEW, POPULARITY), offers) == "abcxy"
 
 
 def test_reserved_slots_that_stay_empty_go_back_to_the_others() -> None:
-    offers = {Source.MODEL: "abcdef", Source.NEW: "a"}
+    offers = {Source.FOR_YOU: "abcdef", Source.NEW: "a"}
     assert ids(surface(5, MODEL, NEW, POPULARITY), offers) == "abcde"
 
 

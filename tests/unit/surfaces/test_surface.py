@@ -13,7 +13,7 @@ def test_the_packaged_file_has_home_and_popular() -> None:
     home = surfaces["home"]
     assert home.size == 20
     assert home.hide == {Hide.SEEN}
-    assert home.uses(Source.MODEL)
+    assert home.uses(Source.FOR_YOU)
     assert home.uses(Source.POPULARITY)
     assert [spec.source for spec in surfaces["popular"].sources] == [Source.POPULARITY]
 
@@ -22,12 +22,12 @@ def test_the_packaged_file_has_home_and_popular() -> None:
     ("surface", "names"),
     [
         ("{size: 5, sources: [magic]}", "magic"),
-        ("{size: 0, sources: [model]}", "size"),
+        ("{size: 0, sources: [for_you]}", "size"),
         ("{size: 5, sources: []}", "sources"),
-        ("{size: 5, sources: [model], hide: [everything]}", "everything"),
-        ("{size: 5, sources: [model], colour: red}", "colour"),
-        ("{size: 5, sources: [model, model]}", "twice"),
-        ("{size: 1, sources: [model, {source: new, slots: 2}]}", "2 slots of 1"),
+        ("{size: 5, sources: [for_you], hide: [everything]}", "everything"),
+        ("{size: 5, sources: [for_you], colour: red}", "colour"),
+        ("{size: 5, sources: [for_you, for_you]}", "twice"),
+        ("{size: 1, sources: [for_you, {source: new, slots: 2}]}", "2 slots of 1"),
     ],
 )
 def test_a_wrong_surface_is_refused_and_named(tmp_path: Path, surface: str, names: str) -> None:

@@ -15,8 +15,8 @@ from app.errors import DataError
 from model_server.items.index import ItemIndex
 from model_server.items.intake import CatalogNews, read_catalog
 from model_server.items.shelf import Shelf
+from model_server.registry.version import trained_items
 from model_server.text.encoder import OnProgress
-from model_server.wiring import trained_items
 from tests.support.planted import WordEncoder, planted_model
 
 

@@ -7,7 +7,7 @@ from model_server.items.index import ItemIndex
 from model_server.items.search import ApproximateSearch, ExactSearch
 from model_server.items.view import Listing
 from model_server.model.network import SequenceNetwork
-from model_server.wiring import trained_items
+from model_server.registry.version import trained_items
 from tests.support.planted import WordEncoder, planted_model
 from tests.support.search import search_for
 

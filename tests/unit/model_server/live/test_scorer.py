@@ -10,13 +10,18 @@ from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
 from app.surfaces.touches import history_of
+from model_server.counts.live import LiveCoVisitation
+from model_server.hybrid.parts import HybridParts
+from model_server.hybrid.served import ServedModel
+from model_server.hybrid.sources import hybrid_of
 from model_server.items.index import ItemIndex
+from model_server.items.rows import ItemRows
 from model_server.items.view import Listing
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import UserEncoder
+from model_server.registry.version import trained_items
 from model_server.scoring.scorer import Lists, Scorer
-from model_server.wiring import trained_items
 from tests.support.planted import WordEncoder, planted_model
 from tests.support.states import rated, state_of
 
@@ -25,21 +30,24 @@ TEXTS = {
     f"{topic}-{number}": f"{topic} {topic} number{number}" for topic in ("fish", "bird", "rock") for number in range(8)
 }
 RANKING = [PopularItem(f"rock-{number}", 8.0 - number) for number in range(8)]
-HOME = Surface("home", 5, frozenset({Hide.SEEN}), (SourceSpec(Source.MODEL), SourceSpec(Source.POPULARITY)))
+HOME = Surface("home", 5, frozenset({Hide.SEEN}), (SourceSpec(Source.FOR_YOU), SourceSpec(Source.POPULARITY)))
 
 
 class Shop:
     """An index and a scorer over it; everything trained is listed."""
 
-    def __init__(self, *surfaces: Surface) -> None:
+    def __init__(self, *surfaces: Surface, parts: HybridParts | None = None) -> None:
         model = planted_model(TEXTS, ENCODER)
         cpu = torch.device("cpu")
-        self.index = ItemIndex(model.network, trained_items(model), cpu)
+        rows = ItemRows(model.item_ids)
+        self.index = ItemIndex(model.network, trained_items(model), cpu, rows=rows)
         self.offer(**TEXTS)
         chosen = Surfaces(surfaces, 5.0) if surfaces else load_surfaces()
         memory = EncodingMemory(100, model.network.config.hidden, cpu)
         encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, cpu)
-        self._scorer = Scorer(model.network, encoder, self.index, chosen, lambda: RANKING, cpu)
+        parts = parts or model.hybrid
+        hybrid = hybrid_of(parts, LiveCoVisitation(parts.covisitation, parts.options, rows))
+        self._scorer = Scorer(ServedModel(model.network, encoder, hybrid), self.index, chosen, lambda: RANKING, cpu)
 
     def offer(self, **texts: str) -> None:
         listings = [Listing(item_id, item_id.upper()) for item_id in texts]
@@ -82,7 +90,7 @@ def test_what_was_seen_never_comes_back() -> None:
 
 
 def test_a_disliked_item_is_neither_shown_nor_a_reason() -> None:
-    shop = Shop(Surface("all", 24, frozenset(), (SourceSpec(Source.MODEL),)))
+    shop = Shop(Surface("all", 24, frozenset(), (SourceSpec(Source.FOR_YOU),)))
     state = state_of((Kind.VIEW, "bird-1"), rated("fish-1", 1.0), Interaction("fish-2", Kind.DISLIKE, 20_000))
     shown = shop.score(state)[0]["all"]
     assert len(shown) == 22

@@ -13,8 +13,13 @@ import torch
 from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.interests.state import Kind
+from model_server.counts.covisitation import CountedPairs, CoVisitationOptions
+from model_server.counts.neighbours import NeighbourTable, Reading
+from model_server.hybrid.blend import BlendWeights
+from model_server.hybrid.parts import BlendGain, HybridParts, network_alone
 from model_server.model.network import COLD
 from model_server.model.sequences import sequence_batch
+from model_server.registry.counts import COUNTS, save_counts
 from model_server.registry.load import FILES, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
 from model_server.registry.version import TrainedModel, TrainingData, latest_version
@@ -25,6 +30,13 @@ CPU = torch.device("cpu")
 NOW_MS = 1_795_352_701_000
 
 
+def a_table() -> NeighbourTable:
+    """Of six items: the first one has two neighbours, the fourth has one."""
+    return NeighbourTable(
+        np.array([0, 2, 2, 2, 3, 3, 3]), np.array([1, 3, 0], np.int32), np.array([0.5, 1.5, 2.0], np.float32)
+    )
+
+
 def a_model(seed: int = 1) -> TrainedModel:
     item_ids = tuple(f"item-{index}" for index in range(6))
     return TrainedModel(
@@ -33,6 +45,14 @@ def a_model(seed: int = 1) -> TrainedModel:
         item_ids=item_ids,
         texts=HashEncoder().encode(item_ids),
         popularity=Popularity(reference_ts_ms=99, half_life_days=14, weights={"item-1": 2.5}),
+        hybrid=HybridParts(
+            covisitation=CountedPairs(a_table(), np.array([3.0, 1.0, 0.0, 1.0, 0.0, 0.0]), reference_ts_ms=99),
+            options=CoVisitationOptions(neighbours=2),
+            neighbours=a_table(),
+            reading=Reading(recency=0.9, length=50),
+            weights=BlendWeights(covisitation=0.4, neighbours=0.2),
+            gain=BlendGain(users=7, blended_ndcg10=0.1),
+        ),
         data=TrainingData(
             name="planted",
             sha256="abc",
@@ -59,6 +79,12 @@ def test_loading_gives_what_was_saved(folder: Path) -> None:
     assert (model.item_ids, model.popularity, model.data) == (saved.item_ids, saved.popularity, saved.data)
     assert (model.metrics, model.text_encoder) == (saved.metrics, saved.text_encoder)
     assert np.array_equal(model.texts, saved.texts)
+    was, came = saved.hybrid, model.hybrid
+    assert (came.options, came.reading, came.weights, came.gain) == (was.options, was.reading, was.weights, was.gain)
+    assert came.covisitation.reference_ts_ms == was.covisitation.reference_ts_ms
+    assert np.array_equal(came.covisitation.counts, was.covisitation.counts)
+    for mine, theirs in ((came.neighbours, was.neighbours), (came.covisitation.pairs, was.covisitation.pairs)):
+        assert np.array_equal(mine.matrix().toarray(), theirs.matrix().toarray())
     batch = sequence_batch(touches([did("item-1", "item-4")], {"item-1": 1, "item-4": 4}), {Kind.RATE}, 10)
     users = []
     for each in (saved, model):
@@ -192,6 +218,9 @@ def edited_config(key: str, value: object) -> Callable[[Path], None]:
             "does not fit its config.json",
         ),
         (lambda copy: shutil.copy(copy / "model.safetensors", copy / "texts.safetensors"), "wanted float32 'texts'"),
+        (lambda copy: shutil.copy(copy / "texts.safetensors", copy / COUNTS), "counts.safetensors cannot be read"),
+        (lambda copy: save_counts(network_alone(5), copy / COUNTS), "is not one of 6 items"),
+        (lambda copy: (copy / "hybrid.json").write_text('{"weights": {"magic": 1}}'), "hybrid.json cannot be read"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(folder: Path, change: Callable[[Path], None], reason: str) -> None:

@@ -1,0 +1,105 @@
+"""Which weights the blend gets: chosen on the validation users of a training, one source after the other.
+
+What the sources know must not contain the validation events. The network's early stopping looked at the same users, so
+its own part is a little flattered; the gain that is reported is what the other sources add to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_server.evaluation.metrics import RankingMetrics, ranking_metrics
+from model_server.hybrid.blend import NETWORK_ALONE, Blended, BlendWeights
+from model_server.hybrid.worths import Offers
+
+_KEPT: Final = 300  # candidates of a user that anybody could put among the first ten
+_DEPTH: Final = 100
+_GRID: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+_ROUNDS: Final = 2
+_LEAST_GAIN: Final = 1e-4
+_LEAST_CASES: Final = 100  # fewer say nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cases:
+    """U users' candidates and which one was right.
+
+    Args:
+        worth: (U, C, S) float32, zeros behind a user's last candidate; the right one stands first, if it was offered.
+        offered: (U,) whether it was.
+    """
+
+    worth: NDArray[np.float32]
+    offered: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The weights, and how the network alone and the blend did on validation."""
+
+    weights: BlendWeights
+    alone: RankingMetrics
+    blended: RankingMetrics
+
+
+def cases_of(offers: Offers, targets: NDArray[np.int64]) -> Cases:
+    """Ask the sources about validation users whose next items, (U,) slots, are known."""
+    worth = np.zeros((offers.users, _KEPT, len(offers.sources)), np.float32)
+    found = np.zeros(offers.users, np.bool_)
+    for block in offers.worths():
+        users = block.first + np.arange(block.worth.shape[1])
+        best = block.worth.max(axis=0)
+        column = np.minimum(np.searchsorted(block.slots, targets[users]), max(0, len(block.slots) - 1))
+        if not len(block.slots):
+            continue
+        each = np.arange(len(users))
+        offered = (block.slots[column] == targets[users]) & (best[each, column] > 0)
+        best[each[offered], column[offered]] = np.inf  # the right one is kept, and comes first
+        kept = np.argsort(-best, axis=1, kind="stable")[:, :_KEPT]
+        taken = np.take_along_axis(block.worth, kept[None], axis=2)
+        worth[users, : kept.shape[1]] = np.moveaxis(taken, 0, 2)
+        found[users[offered]] = True
+    return Cases(worth, found)
+
+
+def choose(cases: Cases, sources: Sequence[Blended]) -> Choice:
+    """The weights that rank what came next best; the network alone where no other source helps.
+
+    One source after the other gets the best weight of a grid, twice round. The criterion is NDCG@100: NDCG@10 of a
+    thousand users is full of accidental peaks (DECISIONS.md).
+
+    Args:
+        cases: of validation users.
+        sources: S, the network first; its weight stays 1.
+    """
+    weights = np.eye(1, len(sources), dtype=np.float64)[0]
+    alone = ranking_metrics(_ranks(cases, weights))
+    if len(cases.offered) < _LEAST_CASES:
+        return Choice(NETWORK_ALONE, alone, alone)
+    reached = _criterion(cases, weights)
+    for place in [*range(1, len(sources))] * _ROUNDS:
+        for weight in _GRID:
+            tried = weights.copy()
+            tried[place] = weight
+            criterion = _criterion(cases, tried)
+            if criterion > reached + _LEAST_GAIN:
+                weights, reached = tried, criterion
+    named = {source.value: float(weight) for source, weight in zip(sources, weights, strict=True)}
+    return Choice(BlendWeights(**named), alone, ranking_metrics(_ranks(cases, weights)))
+
+
+def _criterion(cases: Cases, weights: NDArray[np.float64]) -> float:
+    ranks = _ranks(cases, weights)
+    return float(np.where(ranks <= _DEPTH, 1 / np.log2(ranks + 1), 0.0).mean())
+
+
+def _ranks(cases: Cases, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(U,) infinity where nobody offered the right one."""
+    totals = cases.worth @ weights.astype(np.float32)
+    right = totals[:, :1]
+    ranks = 1 + (totals > right).sum(axis=1) + ((totals == right).sum(axis=1) - 1) / 2
+    found: NDArray[np.float64] = np.where(cases.offered & (right[:, 0] > 0), ranks, np.inf)
+    return found

@@ -1,0 +1,58 @@
+"""A model as it serves: users' touches in, their best candidates out. The one way from the one to the other.
+
+The scorer makes lists of it (model_server.scoring), evaluation measures it (model_server.evaluation.recommender).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from app.surfaces.marks import Pairs
+from app.surfaces.touches import Touches
+from model_server.hybrid.blend import Ordered
+from model_server.hybrid.sources import RETRIEVED, Asking, Hybrid, PopularSlots
+from model_server.items.view import IndexView
+from model_server.model.continued import ContinuedEncoder
+from model_server.model.network import SequenceNetwork
+from model_server.model.sequences import sequence_batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Users:
+    """B users: what they did, items numbered by slots; their vectors (B, D), and (B,) bool, which of them have any."""
+
+    touches: Touches
+    vectors: Tensor
+    known: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """See the module.
+
+    Args:
+        network: in evaluation mode.
+        encoder: encodes users with its weights, on the same device.
+        hybrid: blends what the network finds with what was counted.
+    """
+
+    network: SequenceNetwork
+    encoder: ContinuedEncoder
+    hybrid: Hybrid
+
+    def users(self, view: IndexView, user_ids: Sequence[str], touches: Touches) -> Users:
+        """Encode users; the ids are theirs, no two the same."""
+        config = self.network.config
+        sequences = sequence_batch(touches, config.kinds_seen, config.max_length)
+        vectors = self.encoder.encode(user_ids, sequences, view.vectors, view.vector_ids)
+        return Users(touches, vectors, sequences.lengths > 0)
+
+    def best(self, view: IndexView, users: Users, hidden: Pairs, popular: PopularSlots, size: int) -> Ordered:
+        """Every user's `size` best; none for a user of whom the network knows nothing."""
+        queries = users.vectors / self.network.temperature()
+        retrieved = view.by_vector.best(queries, hidden, max(RETRIEVED, size))
+        retrieved.counts.mul_(users.known.to(retrieved.counts.device))
+        ordered = self.hybrid.best(view, Asking(users.touches, retrieved, hidden), popular, size)
+        ordered.counts[~users.known.numpy()] = 0
+        return ordered

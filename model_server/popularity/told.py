@@ -1,0 +1,52 @@
+"""What a partition's records tell who counts: which items were touched, and whom to forget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from app.contracts.events import AddToCart, Click, Forget, Like, Purchase, Rate, View
+from app.interests.intake import IntakeLimits, Refusal, SourceRecord, take_in
+
+_INTEREST: Final = (View, Click, AddToCart, Purchase, Like, Rate)
+
+
+class Touch(NamedTuple):
+    """A user had to do with an item, and did not turn it down."""
+
+    user_id: str
+    item_id: str
+    ts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """See the module; `touches` in log order."""
+
+    touches: Sequence[Touch]
+    forgotten: Sequence[str] = ()
+
+
+class Counter(Protocol):
+    """Counts events beside the model."""
+
+    def count(self, told: Told) -> int:
+        """Count a partition's newest; returns how many touches were new to it."""
+
+    def refresh(self) -> None:
+        """There was a pause: make ready what is read."""
+
+
+def told_by(records: Sequence[SourceRecord], limits: IntakeLimits) -> Told:
+    """Read records; the agents make dead letters of what is no event."""
+    touches, forgotten = [], []
+    for received in take_in(records, limits, _leave_to_the_agents):
+        event = received.event
+        if isinstance(event, _INTEREST):
+            touches.append(Touch(event.user_id, event.item_id, event.ts_ms))
+        elif isinstance(event, Forget):
+            forgotten.append(event.user_id)
+    return Told(touches, forgotten)
+
+
+def _leave_to_the_agents(_refusal: Refusal) -> None:
+    """They make the dead letters."""
