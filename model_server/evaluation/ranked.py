@@ -1,14 +1,14 @@
 """The learned ranker behind the interface through which models and baselines are compared."""
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
+from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import BasketRequest, Task, basket_plan
-from model_server.evaluation.cases import Cases
+from model_server.evaluation.cases import Cases, Fit, Recommender
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.lines import lines_of, moments_of
@@ -59,12 +59,23 @@ class RankedRecommender:
         self._tables.observe(events)
 
 
-def train_for_task(dataset: Dataset, part: Interactions, task: Task, seeds: tuple[int, ...]) -> TrainedRanker:
-    """A ranker from the training part of a data set."""
-    known = replace(dataset, interactions=part)
+def ranker(context: Context) -> Fit:
+    """Trained on the questions of the context's task, asked within the training part; see `RankedRecommender`."""
+    task = Task(context.task or Task.NEXT)
+
+    def fit(part: Interactions) -> Recommender:
+        known = Dataset("", part, context.catalog, fingerprint="", shop=context.shop)
+        trained = train_for_task(known, task, (context.seed,))
+        return RankedRecommender(trained.ranker, trained.tables, shop_of(known).promoting)
+
+    return fit
+
+
+def train_for_task(known: Dataset, task: Task, seeds: tuple[int, ...]) -> TrainedRanker:
+    """A ranker from what is known before the cut."""
     plan = basket_plan(known, BasketRequest(task, train_share=NOT_RECENT, share=_SHARES[task], seed=seeds[0]))
     training = RankerTraining(seeds=seeds, negatives=_NEGATIVES[task])
-    return train_ranker(plan, shop_of(dataset), _OPTIONS[task], training)
+    return train_ranker(plan, shop_of(known), _OPTIONS[task], training)
 
 
 def shop_of(dataset: Dataset) -> Shop:
