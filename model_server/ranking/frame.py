@@ -65,5 +65,7 @@ class Frame:
 
     def pooled(self, scores: Scores) -> NDArray[np.float32]:
         """(C,) what a source said, 0 of what is not in the pool."""
+        if not scores.shape[1]:  # so small a shop that nothing is in the pool
+            return np.zeros(len(self.pairs), np.float32)
         columns = self.tables.column_of[self.pairs.items]
         return np.where(columns >= 0, scores[self.pairs.owners, columns], np.float32(0))

@@ -55,7 +55,7 @@ def fit_tables(log: Interactions, facts: ItemFacts, zone: str, now_ms: int) -> I
     pool = pool_of(habits.buyers)
     people = sample_people(log, pool, habits.buyers, now_ms)
     return ItemTables(
-        facts, zone, links, habits, people, now_ms, pool, _columns(pool, len(facts)), counts, counts_ms=now_ms
+        facts, zone, links, habits, people, now_ms, pool, columns_of(pool, len(facts)), counts, counts_ms=now_ms
     )
 
 
@@ -102,7 +102,7 @@ class GrowingTables:
         habits = item_habits(before, tables.facts, tables.zone)
         pool = pool_of(habits.buyers)
         people = sample_people(before, pool, habits.buyers, when_ms)
-        columns = _columns(pool, len(tables.facts))
+        columns = columns_of(pool, len(tables.facts))
         return replace(tables, habits=habits, people=people, habits_ms=when_ms, pool=pool, column_of=columns)
 
     def _log(self) -> Interactions:
@@ -139,7 +139,8 @@ def _latest(start_ms: int, every_ms: int, now_ms: int) -> int:
     return start_ms + (now_ms - start_ms) // every_ms * every_ms
 
 
-def _columns(pool: NDArray[np.int64], items: int) -> NDArray[np.int64]:
+def columns_of(pool: NDArray[np.int64], items: int) -> NDArray[np.int64]:
+    """(N,) the place of each item in the pool, -1 for those that are not in it."""
     columns = np.full(items, -1, np.int64)
     columns[pool] = np.arange(len(pool))
     return columns
