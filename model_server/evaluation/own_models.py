@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
-from app.errors import DataError, ModelVersionError
+from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
@@ -40,7 +40,7 @@ class OwnModels:
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        choices: how to train, where that is not left to the data; None: nothing is trained.
+        choices: training options in the place of those that suit the data; None: nothing is trained.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -82,13 +82,12 @@ class OwnModels:
         return lambda part: self.recommender(name, self._train(seed, part), part)
 
     def _train(self, seed: int, part: Interactions) -> TrainedModel:
-        if self._choices is None:
-            raise DataError("There is nothing to train with.", hint="Say --train.")
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
-            options = with_choices(options_for(part, self._dataset.catalog), {**self._choices, "seed": seed})
+            suited = options_for(part, self._dataset.catalog)
+            options = with_choices(suited, {**(self._choices or {}), "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(

@@ -20,9 +20,10 @@ from model_server.evaluation.comparison import NOISE, reports_of
 from model_server.evaluation.contestants import OWN, Contestant, contestants
 from model_server.evaluation.facts import item_facts
 from model_server.evaluation.own_models import OwnModels, Spent, load_versions
+from model_server.evaluation.page import write_page
 from model_server.evaluation.plans import check, plan_of
 from model_server.evaluation.questions import Plan
-from model_server.evaluation.report import Report, json_of, noise_table, staleness_table, table_of
+from model_server.evaluation.report import Report, json_of, tables_of
 from model_server.evaluation.request import EvaluationRequest
 from model_server.evaluation.results import Cost, Run
 from model_server.evaluation.robustness import Noise
@@ -126,8 +127,9 @@ def _forms(request: EvaluationRequest, dataset: Dataset) -> dict[str, Change]:
 
 def _show(report: Report, request: EvaluationRequest) -> None:
     console = Console(highlight=False)
-    for table in (table_of(report), staleness_table(report), noise_table(report)):
-        if table is not None:
-            console.print(table)
+    for table in tables_of(report):
+        console.print(table)
+    if request.plots is not None:
+        console.print(f"Pictures and page: {write_page(report, request.plots)}", soft_wrap=True)
     if request.as_json:
         sys.stdout.write(json.dumps(json_of(report)) + "\n")
