@@ -11,7 +11,8 @@ from model_server.evaluation.basket import BasketRequest, Task, basket_plan
 from model_server.evaluation.cases import Cases, Fit, Recommender
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
-from model_server.ranking.lines import lines_of, moments_of
+from model_server.ranking.lines import moments_of
+from model_server.ranking.past import past_of
 from model_server.ranking.promotion import Promoting, nothing_promoted, promoting
 from model_server.ranking.ranker import Ranker, RankingOptions
 from model_server.ranking.tables import GrowingTables
@@ -49,7 +50,9 @@ class RankedRecommender:
     def scores(self, cases: Cases) -> NDArray[np.floating]:
         """(B, N); minus infinity for what is no candidate."""
         tables = self._tables.at(int(cases.now_ms[0]))
-        ranked = self._ranker.rank(moments_of(cases), lines_of(cases.histories), tables, self._promoting)
+        moments = moments_of(cases)
+        past = past_of(cases.histories, moments, self._ranker.options.window)
+        ranked = self._ranker.rank(moments, past, tables, self._promoting)
         scores = np.full((len(cases), len(tables.facts)), -np.inf)
         scores[ranked.owners, ranked.items] = ranked.scores
         return scores

@@ -22,7 +22,7 @@ class OwnItems:
         owners, items: (P,) int64.
         count: (P,) interactions.
         occasions: (P,) visits with at least one.
-        decayed: (P,) interactions, each worth .99 a day of its age.
+        decayed: (P,) visits with it, each worth .99 a day of its age.
         fast: (P,) the same at .9 a day, of the newest interactions alone.
         first_days, last_days: (P,) days since the first and the last.
         here: (P,) 1 where one was at the place of the moment, else 0.
@@ -71,8 +71,8 @@ def own_items(lines: Lines, moments: Moments, window: int) -> OwnItems:
         items=items[starts],
         count=summed(np.ones(len(order))),
         occasions=summed(other_visit),
-        decayed=summed(DECAY_A_DAY**days),
-        fast=summed(kept * FAST_DECAY_A_DAY**days),
+        decayed=summed(other_visit * DECAY_A_DAY**days),
+        fast=summed(kept * other_visit * FAST_DECAY_A_DAY**days),
         first_days=days[starts],
         last_days=days[ends],
         here=np.minimum(summed((places == moments.places[owners]) & (places >= 0)), 1.0),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from model_server.ranking.candidates import CandidateOptions, Candidates, candidates
 from model_server.ranking.features import features
 from model_server.ranking.frame import Frame
-from model_server.ranking.lines import Lines, Moments
-from model_server.ranking.own import own_items
+from model_server.ranking.lines import Moments
+from model_server.ranking.past import Past
 from model_server.ranking.promotion import Promoting
 from model_server.ranking.sources import pooled
 from model_server.ranking.tables import ItemTables
@@ -51,14 +51,13 @@ class Ranked:
 
 
 def describe(
-    moments: Moments, lines: Lines, tables: ItemTables, promoting: Promoting, options: RankingOptions
+    moments: Moments, past: Past, tables: ItemTables, promoting: Promoting, options: RankingOptions
 ) -> Described:
     """The candidates of these users and their features."""
-    own = own_items(lines, moments, options.window)
     promoted = promoting(moments)
-    said = pooled(moments, own, tables, promoted)
-    pairs = candidates(moments, own, tables, said, promoted, options.candidates)
-    frame = Frame(moments, lines.newest(options.window), own, tables, said, promoted, pairs)
+    said = pooled(moments, past.own, tables, promoted)
+    pairs = candidates(moments, past.own, tables, said, promoted, options.candidates)
+    frame = Frame(moments, past.newest, past.own, tables, said, promoted, pairs)
     return Described(pairs, features(frame))
 
 
@@ -74,9 +73,9 @@ class Ranker:
         self.boosters = tuple(boosters)
         self.options = options
 
-    def rank(self, moments: Moments, lines: Lines, tables: ItemTables, promoting: Promoting) -> Ranked:
+    def rank(self, moments: Moments, past: Past, tables: ItemTables, promoting: Promoting) -> Ranked:
         """Every user's candidates in order."""
-        described = describe(moments, lines, tables, promoting, self.options)
+        described = describe(moments, past, tables, promoting, self.options)
         scores = self.scores(described.features)
         order = np.lexsort((-scores, described.pairs.owners))
         return Ranked(described.pairs.owners[order], described.pairs.items[order], scores[order])

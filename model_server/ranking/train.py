@@ -17,7 +17,8 @@ from model_server.evaluation.cases import Cases
 from model_server.evaluation.questions import Plan, Question
 from model_server.ranking.facts import ItemFacts
 from model_server.ranking.features import FEATURES
-from model_server.ranking.lines import lines_of, moments_of
+from model_server.ranking.lines import moments_of
+from model_server.ranking.past import past_of
 from model_server.ranking.promotion import Promoting
 from model_server.ranking.ranker import Ranker, RankingOptions, describe
 from model_server.ranking.tables import GrowingTables, ItemTables, fit_tables
@@ -127,7 +128,8 @@ def collect(
 
 def _described(question: Question, tables: ItemTables, promoting: Promoting, options: RankingOptions) -> Examples:
     cases: Cases = question.cases
-    described = describe(moments_of(cases), lines_of(cases.histories), tables, promoting, options)
+    moments = moments_of(cases)
+    described = describe(moments, past_of(cases.histories, moments, options.window), tables, promoting, options)
     owners, span = described.pairs.owners, len(tables.facts)
     relevant = [owner * span + items.astype(np.int64) for owner, items in enumerate(question.relevant)]
     taken = np.isin(owners * span + described.pairs.items, np.concatenate(relevant))

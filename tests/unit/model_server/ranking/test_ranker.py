@@ -14,7 +14,8 @@ from model_server.evaluation.questions import Question
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker, load_ranker, save_ranker
-from model_server.ranking.lines import lines_of, moments_of
+from model_server.ranking.lines import moments_of
+from model_server.ranking.past import past_of
 from model_server.ranking.promotion import nothing_promoted
 from model_server.ranking.ranker import Ranked, Ranker, RankingOptions
 from model_server.ranking.tables import ItemTables
@@ -56,7 +57,9 @@ def ranked(cases: slice) -> Ranked:
     moments = moments_of(
         replace(asked, histories=asked.histories[cases], users=asked.users[cases], now_ms=asked.now_ms[cases])
     )
-    return trained().ranker.rank(moments, lines_of(asked.histories[cases]), trained().tables, nothing_promoted)
+    return trained().ranker.rank(
+        moments, past_of(asked.histories[cases], moments, OPTIONS.window), trained().tables, nothing_promoted
+    )
 
 
 def test_a_rhythm_is_found_that_counting_does_not_see() -> None:
@@ -80,8 +83,10 @@ def test_what_was_saved_ranks_the_same(tmp_path: Path) -> None:
     save_ranker(tmp_path, StoredRanker(trained().ranker, trained().tables))
     stored = load_ranker(tmp_path)
     cases = trained().question.cases
-    moments, lines = moments_of(cases), lines_of(cases.histories)
-    got = stored.ranker.rank(moments, lines, stored.tables, nothing_promoted)
+    moments = moments_of(cases)
+    got = stored.ranker.rank(
+        moments, past_of(cases.histories, moments, OPTIONS.window), stored.tables, nothing_promoted
+    )
     wanted = ranked(slice(None))
     assert got.items.tolist() == wanted.items.tolist()
     assert got.scores == pytest.approx(wanted.scores)
