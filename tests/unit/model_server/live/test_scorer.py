@@ -88,7 +88,8 @@ def test_what_others_did_next_is_blended_in_and_says_so() -> None:
     weights = BlendWeights(covisitation=2.0, popularity=0.001)
     shop = Shop(HOME, parts=replace(parts, covisitation=counts.snapshot(len(TEXTS)), weights=weights))
     first, second, *_ = shop.home(state_of((Kind.LIKE, "fish-3")))
-    assert (first.item_id, first.source, first.score) == ("rock-5", "covisitation", 2.0)
+    assert (first.item_id, first.source) == ("rock-5", "covisitation")
+    assert 2.0 <= first.score <= 3.0
     assert (second.item_id[:4], second.source) == ("fish", "model")
     assert first.reason == "Because you liked FISH-3"
 
