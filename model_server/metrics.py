@@ -79,6 +79,24 @@ BACKLOG: Final = MetricSpec("riverrun_backlog_users", MetricKind.GAUGE, "Users r
 MODEL_INFO: Final = MetricSpec(
     "riverrun_model_info", MetricKind.GAUGE, "1 for the model version in use.", ("version", "device")
 )
+LIVE_EVENTS: Final = MetricSpec(
+    "riverrun_live_events_total",
+    MetricKind.COUNTER,
+    "Events of users whose list before the event is known, of events between two lists the newest.",
+    ("version",),
+)
+LIVE_HITS: Final = MetricSpec(
+    "riverrun_live_hits_total",
+    MetricKind.COUNTER,
+    "Those of them whose item was among the list's first ten: divided, the live hit rate.",
+    ("version",),
+)
+VALIDATION_HR10: Final = MetricSpec(
+    "riverrun_model_validation_hr10",
+    MetricKind.GAUGE,
+    "The hit rate at ten that validation promised; the live one far below it is an offline-online gap.",
+    ("version",),
+)
 
 TABLE: Final = (
     EVENT_TO_RECOMMENDATION,
@@ -104,4 +122,7 @@ TABLE: Final = (
     LAG,
     BACKLOG,
     MODEL_INFO,
+    LIVE_EVENTS,
+    LIVE_HITS,
+    VALIDATION_HR10,
 )

@@ -21,6 +21,7 @@ _PANELS: Final = {
     "agents": "Run",
     "score": "Run",
     "train": "Learn",
+    "tune": "Learn",
     "evaluate": "Learn",
 }
 

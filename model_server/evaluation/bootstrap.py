@@ -1,7 +1,4 @@
-"""Intervals by the bootstrap over users: whoever has many cases is drawn with all of them.
-
-Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
-"""
+"""Intervals by the bootstrap over users (Efron and Tibshirani, 1993): who has many cases is drawn with all of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

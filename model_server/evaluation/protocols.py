@@ -1,32 +1,35 @@
 """What is learned from, and what is predicted.
 
 `loo`: per user by time, ties in file order; the last event is predicted, the one before it is for validation.
-`stream`: all events in global time order; every event after the cut is predicted from the state just before it.
-Both rank the full catalog without what the user has had already; there are no sampled negatives.
+`stream`: all events in global time order; events after the cut are predicted from the state just before them.
+Both rank the full catalog; there are no sampled negatives. What the user has had already is left out, unless people
+take the same things again.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions, by_user
-from model_server.evaluation.cases import Cases, Fit, Recommender
-from model_server.evaluation.metrics import RankingMetrics, ranking_metrics, target_ranks, top_items
-
-_BLOCK = 256
-
-OnCases = Callable[[int, int], None]
-"""Called with (cases done, all cases)."""
+from model_server.evaluation.cases import Cases
+from model_server.evaluation.questions import Plan, Question, Step
 
 
 @dataclass(frozen=True, slots=True)
-class ProtocolResult:
-    """How one recommender did; `coverage10` is the share of the catalog that got into anybody's first ten."""
+class StreamOptions:
+    """How the stream is cut and asked.
 
-    metrics: RankingMetrics
-    coverage10: float
+    Args:
+        cut: events before it are learned from.
+        share: of the events after it, how many are predicted; all are observed.
+        seed: which ones.
+    """
+
+    cut: int
+    share: float = 1.0
+    seed: int = 0
 
 
 def leave_one_out_training(log: Interactions) -> Interactions:
@@ -40,61 +43,60 @@ def leave_one_out_training(log: Interactions) -> Interactions:
     return log.take(kept)
 
 
-def leave_one_out(log: Interactions, fit: Fit, on_cases: OnCases) -> ProtocolResult:
+def leave_one_out(log: Interactions, *, repeats: bool = False) -> Plan:
     """Predict every user's last event; users with a single event are left out."""
-    recommender = fit(leave_one_out_training(log))
-    cases = [positions for positions in by_user(log) if len(positions) > 1]
-    tally = _Tally(len(log.item_ids))
-    for start in range(0, len(cases), _BLOCK):
-        block = cases[start : start + _BLOCK]
-        last = np.array([positions[-1] for positions in block])
-        histories = [log.take(positions[:-1]) for positions in block]
-        tally.add(recommender, Cases(histories, log.users[last].astype(np.int64), log.ts_ms[last]), log.items[last])
-        on_cases(start + len(block), len(cases))
-    return tally.result()
+    of_user = [positions for positions in by_user(log) if len(positions) > 1]
+    by_user_log = log.take(np.concatenate([*of_user, np.zeros(0, dtype=np.intp)]))
+    ends = np.cumsum([len(positions) for positions in of_user], dtype=np.intp)
+    starts = ends - np.array([len(positions) for positions in of_user], dtype=np.intp)
+    nothing = log.take(slice(0, 0))
+
+    def steps(at_once: int) -> Iterator[Step]:
+        for first in range(0, len(ends), at_once):
+            chosen = slice(first, first + at_once)
+            yield Step(_question(by_user_log, starts[chosen], ends[chosen] - 1, repeats=repeats), nothing)
+
+    return Plan(leave_one_out_training(log), len(ends), steps, {"repeats": repeats})
 
 
-def stream(log: Interactions, cut: int, fit: Fit, on_cases: OnCases) -> ProtocolResult:
-    """Learn from the first `cut` events, then predict each of the others just before it happens."""
-    recommender = fit(log.take(slice(0, cut)))
-    order, place = _histories_before(log)
-    tally = _Tally(len(log.item_ids))
-    block = 1 if recommender.online else _BLOCK
-    for start in range(cut, len(log), block):
-        end = min(start + block, len(log))
-        histories = [log.take(order[slice(*place[position])]) for position in range(start, end)]
-        cases = Cases(histories, log.users[start:end].astype(np.int64), log.ts_ms[start:end])
-        tally.add(recommender, cases, log.items[start:end])
-        recommender.observe(log.take(slice(start, end)))
-        on_cases(end - cut, len(log) - cut)
-    return tally.result()
-
-
-def _histories_before(log: Interactions) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All positions by user, and for each event (start, end) in them of what its user did before it."""
+def stream(log: Interactions, options: StreamOptions, *, repeats: bool = False) -> Plan:
+    """Learn from the first `cut` events, then predict the others, or a random share of them, before they happen."""
+    cut, count = options.cut, len(log) - options.cut
+    asked = np.arange(cut, len(log))
+    if options.share < 1:
+        wanted = max(1, round(count * options.share)) if count else 0
+        asked = np.sort(np.random.default_rng(options.seed).choice(asked, size=wanted, replace=False))
     order = np.argsort(log.users, kind="stable")
+    by_user_log = log.take(order)
     counts = np.bincount(log.users, minlength=len(log.user_ids))
-    starts = np.cumsum(counts) - counts
-    place = np.empty((len(log), 2), dtype=np.intp)
-    place[order, 0] = np.repeat(starts, counts)
-    place[order, 1] = np.arange(len(log))
-    return order, place
+    first_of_user = (np.cumsum(counts) - counts)[log.users]
+    place = np.empty(len(log), dtype=np.intp)
+    place[order] = np.arange(len(log))
+
+    def steps(at_once: int) -> Iterator[Step]:
+        if len(asked) and asked[0] > cut:
+            yield Step(None, log.take(slice(cut, int(asked[0]))))
+        for begin in range(0, len(asked), at_once):
+            chosen = asked[begin : begin + at_once]
+            until = asked[begin + at_once] if begin + at_once < len(asked) else len(log)
+            question = _question(by_user_log, first_of_user[chosen], place[chosen], repeats=repeats)
+            yield Step(question, log.take(slice(int(chosen[0]), int(until))))
+
+    parameters = {"cut": cut, "share": options.share, "sample_seed": options.seed, "repeats": repeats}
+    return Plan(log.take(slice(0, cut)), len(asked), steps, parameters)
 
 
-class _Tally:
-    """Collects ranks and what was shown."""
-
-    def __init__(self, items: int) -> None:
-        self._ranks: list[NDArray[np.float64]] = []
-        self._shown = np.zeros(items, dtype=np.bool_)
-
-    def add(self, recommender: Recommender, cases: Cases, targets: NDArray[np.int32]) -> None:
-        scores = recommender.scores(cases)
-        for row, history in enumerate(cases.histories):
-            scores[row, history.items] = -np.inf
-        self._ranks.append(target_ranks(scores, targets.astype(np.int64)))
-        self._shown[top_items(scores).ravel()] = True
-
-    def result(self) -> ProtocolResult:
-        ranks = np.concatenate(self._ranks) if self._ranks else np.zeros(0)
-        return ProtocolResult(metrics=ranking_metrics(ranks), coverage10=float(self._shown.mean()))
+def _question(
+    by_user_log: Interactions, starts: NDArray[np.intp], targets: NDArray[np.intp], *, repeats: bool
+) -> Question:
+    """Predict the events at `targets` of a log that is sorted by user, from those of their users since `starts`."""
+    histories = [by_user_log.take(slice(*ends)) for ends in zip(starts.tolist(), targets.tolist(), strict=True)]
+    events = by_user_log.take(targets)
+    places = events.places
+    return Question(
+        cases=Cases(histories, events.users.astype(np.int64), events.ts_ms, places=places),
+        relevant=list(events.items[:, None]),
+        hidden=None if repeats else [history.items for history in histories],
+        kinds=events.kinds,
+        ratings=events.ratings,
+    )

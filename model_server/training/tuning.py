@@ -35,6 +35,10 @@ class Tuned:
     given_up: int
 
 
+class _OutOfTimeError(Exception):
+    """The budget is over; nothing was found out about the trial under way."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
     """One search.
@@ -82,12 +86,15 @@ class Search:
                 if trial.should_prune():
                     raise optuna.TrialPruned
             if self.now_s() >= deadline_s:
-                raise optuna.TrialPruned
+                raise _OutOfTimeError
 
         try:
             value = trained(suggested(trial, self.base), on_progress)
         except optuna.TrialPruned:
             return study.tell(trial, state=TrialState.PRUNED)
+        except _OutOfTimeError:
+            study.enqueue_trial(trial.params)  # the same command begins with it
+            return study.tell(trial, state=TrialState.FAIL)
         return study.tell(trial, value)
 
     def _study(self) -> optuna.Study:
@@ -98,9 +105,10 @@ class Search:
             study_name=self.study,
             load_if_exists=True,
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=self.base.seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST_TRIALS, n_warmup_steps=_FIRST_EPOCHS),
         )
+        # A search that goes on must not draw again what it drew before.
+        study.sampler = optuna.samplers.TPESampler(seed=self.base.seed + len(study.trials))
         if not study.trials:
             study.enqueue_trial(_defaults(self.base))
         for cut_off in study.get_trials(states=(TrialState.RUNNING,)):
@@ -111,18 +119,27 @@ class Search:
 
 
 def suggested(trial: optuna.Trial, base: TrainingOptions) -> TrainingOptions:
-    """The options of a trial: where and how finely to look."""
+    """The options of a trial: where and how finely to look, where the search begins included."""
+
+    def rate(name: str, low: float, high: float, *, log: bool = False) -> float:
+        begin = getattr(base, name)
+        return trial.suggest_float(name, min(low, begin), max(high, begin), log=log)
+
+    def size(name: str, sizes: set[int]) -> int:
+        chosen: int = trial.suggest_categorical(name, sorted(sizes | {getattr(base, name)}))
+        return chosen
+
     return replace(
         base,
-        learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
-        batch_sequences=trial.suggest_categorical("batch_sequences", [32, 64, 128, 256]),
-        dimension=trial.suggest_categorical("dimension", [32, 64, 128]),
-        hidden=trial.suggest_categorical("hidden", [128, 256, 384]),
-        dropout=trial.suggest_float("dropout", 0.1, 0.6),
-        id_dropout=trial.suggest_float("id_dropout", 0.0, 0.3),
+        learning_rate=rate("learning_rate", 3e-4, 1e-2, log=True),
+        batch_sequences=size("batch_sequences", {32, 64, 128, 256}),
+        dimension=size("dimension", {32, 64, 128}),
+        hidden=size("hidden", {128, 256, 384}),
+        dropout=rate("dropout", 0.1, 0.6),
+        cooccurrence_start=trial.suggest_categorical("cooccurrence_start", [False, True]),
     )
 
 
 def _defaults(base: TrainingOptions) -> dict[str, float]:
-    names = ("learning_rate", "batch_sequences", "dimension", "hidden", "dropout", "id_dropout")
+    names = ("learning_rate", "batch_sequences", "dimension", "hidden", "dropout", "cooccurrence_start")
     return {name: getattr(base, name) for name in names}

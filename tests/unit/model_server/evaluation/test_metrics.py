@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import ndcg_score
 
-from model_server.evaluation.metrics import ranking_metrics, target_ranks, top_items
+from model_server.evaluation.metrics import case_metrics, ranking_metrics, relevant_ranks, target_ranks, top_items
 
 
 def test_ranks_count_from_one() -> None:
@@ -44,6 +45,51 @@ def test_no_cases_are_zeros() -> None:
     assert (metrics.cases, metrics.hr10, metrics.ndcg10, metrics.mrr10) == (0, 0.0, 0.0, 0.0)
 
 
-def test_the_ten_best_are_shown_or_all_of_a_small_catalog() -> None:
-    assert sorted(top_items(np.arange(30.0)[None])[0].tolist()) == list(range(20, 30))
-    assert sorted(top_items(np.arange(4.0)[None])[0].tolist()) == [0, 1, 2, 3]
+def test_several_relevant_items_by_hand() -> None:
+    # First case: ranks 2 and 11 of two; second: rank 1 of one; third: ranks 4 and 1 of three, one never shown.
+    each = case_metrics(np.array([2.0, 11.0, 1.0, 4.0, np.inf, 1.0]), np.array([2, 1, 3]))
+    ideal_2, ideal_3 = 1 + 1 / np.log2(3), 1 + 1 / np.log2(3) + 1 / 2
+    assert each.hr10.tolist() == [1, 1, 1]
+    assert each.recall10.tolist() == pytest.approx([1 / 2, 1, 2 / 3])
+    assert each.ndcg10.tolist() == pytest.approx([1 / np.log2(3) / ideal_2, 1, (1 + 1 / np.log2(5)) / ideal_3])
+    assert each.mrr10.tolist() == pytest.approx([1 / 2, 1, 1])
+
+
+def test_more_relevant_items_than_places_can_be_perfect() -> None:
+    each = case_metrics(np.arange(1.0, 13.0), np.array([12]))
+    assert each.ndcg10.tolist() == pytest.approx([1.0])
+    assert each.recall10.tolist() == [1.0]
+    assert each.uncapped_recall10.tolist() == pytest.approx([10 / 12])
+
+
+def test_ndcg_is_what_scikit_learn_computes() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=(20, 40))
+    relevant = [rng.choice(40, size=count, replace=False).astype(np.int32) for count in rng.integers(1, 15, size=20)]
+    truth = np.zeros((20, 40))
+    for row, items in enumerate(relevant):
+        truth[row, items] = 1
+    each = case_metrics(relevant_ranks(scores, relevant), np.array([len(items) for items in relevant]))
+    theirs = [ndcg_score(truth[[row]], scores[[row]], k=10) for row in range(20)]
+    assert each.ndcg10.tolist() == pytest.approx(theirs)
+
+
+def test_ranks_within_ten_are_exact_and_the_others_infinite() -> None:
+    rng = np.random.default_rng(5)
+    scores = rng.integers(0, 12, size=(30, 25)).astype(np.float64)  # many ties
+    scores[rng.random(scores.shape) < 0.2] = -np.inf
+    everything = [np.arange(25, dtype=np.int32)] * 30
+    found = relevant_ranks(scores, everything).reshape(30, 25)
+    exact = np.stack([target_ranks(scores, np.full(30, item)) for item in range(25)], axis=1)
+    within = exact <= 10
+    assert np.array_equal(found[within], exact[within])
+    assert (found[~within] > 10).all()
+
+
+def test_the_ten_best_are_shown_best_first() -> None:
+    assert top_items(np.arange(30.0)[None])[0].tolist() == list(range(29, 19, -1))
+
+
+def test_a_list_of_what_may_be_shown_is_filled_up_with_nothing() -> None:
+    scores = np.array([[1.0, -np.inf, 1.0, 3.0]])
+    assert top_items(scores)[0].tolist() == [3, 0, 2, *[-1] * 7]

@@ -1,0 +1,83 @@
+"""Which recommenders take part, by name: riverrun's own, of a training or of versions, and the baselines."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from app.errors import DataError
+from model_server.evaluation.baselines.context import Context
+from model_server.evaluation.baselines.registry import BASELINES
+from model_server.evaluation.cases import Fit
+
+RIVERRUN: Final = "riverrun"
+NETWORK: Final = "network"
+OWN: Final = (RIVERRUN, NETWORK)
+"""What is made of a model version: as it is served, and its network alone."""
+
+CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
+"""Baselines that cost seconds."""
+
+_NO_CHANCE: Final = frozenset(
+    {
+        *("popularity", "decayed-popularity", "own-frequency", "own-baskets", "covisitation"),
+        *("item-knn", "ease", "co-purchase", "basket-ease"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A recommender that takes part.
+
+    Args:
+        name: in tables.
+        seeds: those with which it is made, one where chance has no part in it.
+        fit: makes it of a seed and a training part.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    fit: Callable[[int], Fit]
+
+
+OwnFits = Mapping[str, Callable[[str], Callable[[int], Fit]]]
+"""Suffix of the name ("" for the only one) -> name in OWN -> how it is made of a seed."""
+
+
+def contestants(
+    models: Sequence[str], own: OwnFits, context: Context, seeds: tuple[int, ...], *, trained: bool
+) -> list[Contestant]:
+    """The recommenders of these names in their order.
+
+    Args:
+        models: names; empty: riverrun, where it can be made, and the cheap baselines.
+        own: how riverrun's own are made; empty: they cannot be.
+        context: for the baselines; its seed is set to each of `seeds`.
+        seeds: see `Contestant`.
+        trained: riverrun's own are trained, once for each seed.
+
+    Raises:
+        DataError: there is no such model, or it cannot be made here.
+    """
+    names = tuple(dict.fromkeys(models)) or ((RIVERRUN,) if own else ()) + CHEAP
+    found: list[Contestant] = []
+    for name in names:
+        if name in OWN:
+            if not own:
+                raise DataError(f"There is nothing to make {name} of.", hint="Say --train, or --version FOLDER.")
+            own_seeds = seeds if trained else seeds[:1]
+            found += [Contestant(name + suffix, own_seeds, make(name)) for suffix, make in own.items()]
+        else:
+            found.append(_baseline(name, context, seeds))
+    return found
+
+
+def _baseline(name: str, context: Context, seeds: tuple[int, ...]) -> Contestant:
+    if name not in BASELINES:
+        near = difflib.get_close_matches(name, [*OWN, *BASELINES], n=1)
+        guess = f" Did you mean {near[0]}?" if near else ""
+        raise DataError(f"There is no model {name!r}.{guess}", hint=f"There are {', '.join([*OWN, *BASELINES])}.")
+    factory = BASELINES[name]
+    used = seeds[:1] if name in _NO_CHANCE else seeds
+    return Contestant(name, used, lambda seed: factory(replace(context, seed=seed)))

@@ -1,0 +1,117 @@
+"""riverrun's own models for an evaluation: loaded versions, or one training for each seed, whoever asks first."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from app.data.interactions import Dataset, Interactions
+from app.errors import ModelVersionError
+from model_server.evaluation.baselines.context import Context
+from model_server.evaluation.cases import Fit, Recommender
+from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.peak_memory import PeakMemory
+from model_server.registry.load import load_version
+from model_server.registry.version import ModelVersion, TrainedModel
+from model_server.training.bar import TrainingBar
+from model_server.training.chosen import Choices, with_choices
+from model_server.training.options import options_for
+from model_server.training.run import TrainingJob, train_model
+
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a training took; nothing where there was none."""
+
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+class OwnModels:
+    """Makes riverrun's own recommenders.
+
+    Args:
+        dataset: what is evaluated on.
+        context: device, encoder and half-life are read from it.
+        choices: training options in the place of those that suit the data; None: nothing is trained.
+        versions: loaded; used where nothing is trained.
+        console: for the progress of a training.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        context: Context,
+        choices: Choices | None,
+        versions: tuple[ModelVersion, ...],
+        console: Console,
+    ) -> None:
+        self._dataset = dataset
+        self._context = context
+        self._choices = choices
+        self._versions = versions
+        self._console = console
+        self._trained: dict[int, TrainedModel] = {}
+        self._spent: dict[int, Spent] = {}
+
+    def fits(self) -> OwnFits:
+        """How they are made; empty where there is nothing to make them of."""
+        if self._choices is not None:
+            return {"": lambda name: lambda seed: self._fit_of_training(name, seed)}
+        several = len(self._versions) > 1
+        return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
+
+    def spent(self, seed: int) -> Spent:
+        """What the training with this seed took."""
+        return self._spent.get(seed, Spent())
+
+    def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
+        """One of `OWN` with live state; `part` is what counting starts from."""
+        context = self._context
+        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        return _OWN[name](model, surroundings, part)
+
+    def _fit_of_training(self, name: str, seed: int) -> Fit:
+        return lambda part: self.recommender(name, self._train(seed, part), part)
+
+    def _train(self, seed: int, part: Interactions) -> TrainedModel:
+        if seed not in self._trained:
+            started, peak = time.perf_counter(), PeakMemory(self._context.device)
+            held_out = len(self._dataset.interactions) - len(part)
+            job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
+            suited = options_for(part, self._dataset.catalog)
+            options = with_choices(suited, {**(self._choices or {}), "seed": seed})
+            with ExitStack() as stack:
+                bar = TrainingBar(self._console, stack)
+                self._trained[seed] = train_model(
+                    job, self._context.encoder, options, self._context.device, bar.on_progress, bar.on_texts
+                )
+            self._spent[seed] = Spent(time.perf_counter() - started, peak.mb())
+        return self._trained[seed]
+
+
+def load_versions(folders: tuple[Path, ...], dataset: Dataset, context: Context) -> tuple[ModelVersion, ...]:
+    """The versions in these folders.
+
+    Raises:
+        ModelVersionError: one is damaged, or was trained on other data.
+    """
+    versions = tuple(load_version(folder, context.device) for folder in folders)
+    for version in versions:
+        if version.model.data.sha256 != dataset.fingerprint:
+            raise ModelVersionError(
+                f"{version.name} was trained on {version.model.data.name}, which is not this {dataset.name}.",
+                hint="Give the same --data, --map and --catalog.",
+            )
+    return versions
+
+
+def _always(own: OwnModels, model: TrainedModel) -> Callable[[str], Callable[[int], Fit]]:
+    return lambda name: lambda _seed: lambda part: own.recommender(name, model, part)

@@ -1,0 +1,53 @@
+"""From a request to the plan of its protocol."""
+
+from app.data.interactions import Dataset
+from app.errors import DataError
+from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
+from model_server.evaluation.questions import Plan
+from model_server.evaluation.request import EvaluationRequest
+from model_server.registry.version import ModelVersion
+
+
+def check(request: EvaluationRequest) -> None:
+    """Stop what cannot be done before anything is read.
+
+    Raises:
+        DataError: the options contradict each other.
+    """
+    if request.versions and (request.protocol == "loo" or request.choices is not None):
+        raise DataError(
+            "--version goes with --protocol stream or basket and without --train.",
+            hint="A version has seen what loo predicts: say --protocol loo --train instead.",
+        )
+    if request.staleness and request.protocol == "loo":
+        raise DataError("--staleness goes with --protocol stream or basket.", hint="loo knows no time of day.")
+
+
+def plan_of(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVersion, ...]) -> Plan:
+    """What is asked.
+
+    Raises:
+        DataError: nothing is left to ask, or a version knows some of the answers.
+    """
+    plan = _plan(request, dataset, versions)
+    if not plan.cases:
+        raise DataError("There is nothing after the cut to predict.", hint="Train with --holdout-events above 0.")
+    for version in versions:
+        if version.model.data.events > len(plan.training):
+            raise DataError(
+                f"{version.name} was trained on {version.model.data.events:,} events, of which the protocol asks some: "
+                f"its cut is at {len(plan.training):,}.",
+                hint="Train with more --holdout-events, or say a larger --train-share.",
+            )
+    return plan
+
+
+def _plan(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVersion, ...]) -> Plan:
+    log = dataset.interactions
+    if request.protocol == "loo":
+        return leave_one_out(log, repeats=request.repeats)
+    known = [version.model.data.events for version in versions]
+    cut = max(known) if known else int(len(log) * request.train_share)
+    if request.max_events:
+        log = log.take(slice(0, cut + request.max_events))
+    return stream(log, StreamOptions(cut, request.share, request.seeds[0]), repeats=request.repeats)

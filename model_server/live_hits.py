@@ -1,0 +1,79 @@
+"""Was the item of a visitor's next event in the list that she had? The live counterpart of validation's HR@10.
+
+Counted where lists are made: a score request carries the newest event, and the list before it was made here, unless the
+partition has moved meanwhile. Of events that came faster than lists are made only the newest one counts. Beside the
+gauge of what validation promised this shows the gap between offline and online: `rate(hits) / rate(events)` far below
+the promise means that the shop has changed, that lists come late, or that nobody looks at them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from app.interests.columns import TIME_BYTES
+from app.observability import Metrics
+from app.surfaces.touches import History
+from model_server import metrics as table
+from model_server.evaluation.metrics import CUTOFF
+from model_server.scoring.scorer import Scored
+
+Score = Callable[[Sequence[str], Sequence[History]], Scored]
+VALIDATED: Final = "validation_hr10"
+
+
+class _Shown(Struct, frozen=True, gc=False):
+    """The newest event behind a list, and the list's first ten."""
+
+    newest: tuple[str, bytes]
+    item_ids: frozenset[str]
+
+
+class LiveHits:
+    """Counts them; remembers the lists of the users scored last. Not thread-safe: one scoring thread.
+
+    Args:
+        metrics: the process's.
+        version: of the model.
+        surface: whose list is looked at.
+        max_users: who was scored longest ago is forgotten first; about half a kilobyte each.
+    """
+
+    def __init__(self, metrics: Metrics, version: str, surface: str, max_users: int = 50_000) -> None:
+        self._events = metrics.counter(table.LIVE_EVENTS, version)
+        self._hits = metrics.counter(table.LIVE_HITS, version)
+        self._surface = surface
+        self._max_users = max_users
+        self._shown: dict[str, _Shown] = {}  # who was scored longest ago first
+
+    def watch(self, score: Score) -> Score:
+        """The same scoring, looked at before and after."""
+
+        def watched(user_ids: Sequence[str], histories: Sequence[History]) -> Scored:
+            scored = score(user_ids, histories)
+            for user_id, history, lists in zip(user_ids, histories, scored.lists, strict=True):
+                if history.item_ids:
+                    places = lists.get(self._surface, ())[:CUTOFF]
+                    self._saw(user_id, _newest(history), frozenset(place.item_id for place in places))
+            return scored
+
+        return watched
+
+    def _saw(self, user_id: str, newest: tuple[str, bytes], item_ids: frozenset[str]) -> None:
+        before = self._shown.pop(user_id, None)
+        if before is not None and before.newest != newest:
+            self._events.inc()
+            self._hits.inc(newest[0] in before.item_ids)
+        elif before is None and len(self._shown) >= self._max_users:
+            del self._shown[next(iter(self._shown))]
+        self._shown[user_id] = _Shown(newest, item_ids)
+
+
+def promise(metrics: Metrics, version: str, validated: dict[str, float]) -> None:
+    """Show what validation promised, if it did."""
+    if VALIDATED in validated:
+        metrics.gauge(table.VALIDATION_HR10, version).set(validated[VALIDATED])
+
+
+def _newest(history: History) -> tuple[str, bytes]:
+    return history.item_ids[-1], history.times[-TIME_BYTES:]
