@@ -23,9 +23,15 @@ _SECONDS_BELOW: Final = 1e11
 T = TypeVar("T")
 
 
-def row_number(row: int) -> str:
-    """Rows counted from 1, without the header."""
-    return f"row {row + 1}"
+@dataclass(frozen=True, slots=True)
+class RowNumber:
+    """Counts rows from 1, without the header; `before` rows of the file came in earlier batches."""
+
+    before: int = 0
+
+    def __call__(self, row: int) -> str:
+        """Where this row (from 0) stands."""
+        return f"row {self.before + row + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Column:
     source: str
     name: str
     values: pa.Array | pa.ChunkedArray
-    where: Callable[[int], str] = row_number
+    where: Callable[[int], str] = RowNumber()
 
     def error(self, row: int, wanted: str) -> DataError:
         """What to raise about the cell in this row (from 0)."""
@@ -88,7 +94,7 @@ def ids(column: Column) -> pa.Array | pa.ChunkedArray:
     if not values.null_count:
         if pa.types.is_integer(values.type):
             return values
-        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        if _is_text(values):
             length = pc.min_max(pc.utf8_length(values)).as_py()
             if not len(values) or (length["min"] > 0 and length["max"] <= MAX_ID_LENGTH):
                 return values.cast(pa.large_string())
@@ -123,7 +129,7 @@ def numbers(column: Column) -> NDArray[np.float32]:
 def times_ms(column: Column) -> NDArray[np.int64]:
     """The cells as milliseconds since 1970: epoch seconds or milliseconds, ISO 8601, or timestamps.
 
-    Seconds and milliseconds are told apart by the column's largest value; a time without a zone is UTC.
+    Seconds and milliseconds are told apart by the largest value; a time without a zone is UTC.
     """
     result = _quick_times(column)
     if result is None:
@@ -157,10 +163,15 @@ def words(values: Iterable[Any]) -> tuple[str, ...]:
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
+def _is_text(values: pa.Array | pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
+
+
 def _as_floats(column: Column) -> NDArray[np.float64] | None:
     """The cells as floats, NaN where nothing is; None where they cannot be all at once, or say NaN in words."""
     values = column.values
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    is_text = _is_text(values)
+    if is_text:
         values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
     elif not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         return None
@@ -169,7 +180,7 @@ def _as_floats(column: Column) -> NDArray[np.float64] | None:
     except pa.ArrowInvalid:
         return None
     result: NDArray[np.float64] = np.asarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64)
-    said_nan = pa.types.is_string(column.values.type) and np.isnan(result).sum() != floats.null_count
+    said_nan = is_text and np.isnan(result).sum() != floats.null_count
     return None if said_nan else result
 
 

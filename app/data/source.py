@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from app.data import complete_journey, movielens
+from app.data import complete_journey, movielens, thinned
 from app.data.assembly import assemble
 from app.data.filters import k_core, newest_events
 from app.data.formats.names import Format
@@ -21,6 +21,7 @@ from app.files import sha256_of
 _FETCHED: Final[Mapping[str, Callable[[Path, OnMessage], Dataset]]] = {
     movielens.NAME: movielens.load_movielens,
     complete_journey.NAME: complete_journey.load_complete_journey,
+    thinned.NAME: thinned.load_thinned,
 }
 
 
@@ -29,7 +30,7 @@ class DataSource:
     """What the person said.
 
     Args:
-        data: `movielens-100k`, `complete-journey`, or the path of a file or folder.
+        data: `movielens-100k`, `complete-journey`, `complete-journey-thinned`, or the path of a file or folder.
         format: of that file; `auto` recognises it.
         map: columns of a table, `user=customer_id,item=sku,ts=time`; empty for the wire names.
         catalog: a table of the items, if there is one; with it, the format's own is not read.
@@ -81,7 +82,7 @@ def _read(source: DataSource) -> Dataset:
     assembled = assemble(log, source.newest_events)
     content = (chosen, source.map, source.catalog_map, [sha256_of(one) for one in log.files])
     return Dataset(
-        name=path.name,
+        name=path.resolve().name,
         interactions=assembled.interactions,
         catalog=assembled.catalog,
         fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),

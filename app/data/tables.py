@@ -1,6 +1,6 @@
 """A user's own event log, Parquet or CSV, with the columns that the user names."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv, parquet
 
 from app.contracts.catalog import CatalogItem
 from app.data import columns
 from app.data.columns import Column
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.mapping import ATTRIBUTE, ColumnMapping
+from app.data.table_files import column_batches, column_names, table_files
 from app.errors import DataError
 from app.interests.state import Kind
 
@@ -27,29 +27,44 @@ _KINDS: Final[dict[str, int]] = {kind.name.lower(): kind for kind in Kind} | dic
 
 
 def open_table(path: Path, mapping: ColumnMapping) -> RawLog:
-    """An event log of any columns; it says nothing of its items.
+    """An event log of any columns, a file or a folder of such files; it says nothing of its items.
 
     Without a type column every row is a `rate` where there is a rating column, else a `view`.
 
     Raises:
-        DataError: the file, a column or a cell is missing or wrong; names file, column and row.
+        DataError: a file or a column is missing; from the batches, a cell is wrong; names file, column and row.
     """
-    table = _read_columns(path, mapping)
-    users, items, ts_ms = columns.ids(table["user"]), columns.ids(table["item"]), columns.times_ms(table["ts"])
-    kinds = _kinds(table, rows=len(ts_ms))
-    amounts = Amounts(
-        ratings=columns.numbers(table["rating"]) if "rating" in table else None,
-        quantities=columns.numbers(table["quantity"]) if "quantity" in table else None,
-        baskets=columns.optional_ids(table["basket"]) if "basket" in table else None,
-        places=columns.optional_ids(table["place"]) if "place" in table else None,
-    )
-    whole = batch(users, items, ts_ms, kinds, amounts)
-    return RawLog(files=(path,), batches=[whole.filter(pa.array(kinds != _LEFT_OUT))], catalog=nothing_known)
+    files = table_files(path)
+    fields = {one: mapping.resolve(column_names(one), str(one)) for one in files}
+    return RawLog(files=files, batches=_batches(fields), catalog=nothing_known)
+
+
+def _batches(fields: Mapping[Path, dict[str, str]]) -> Iterator[pa.RecordBatch]:
+    # Only in one file is an id sure to have one type from the first batch to the last.
+    id_type = None if len(fields) == 1 else pa.large_string()
+    for path, fields_of_file in fields.items():
+        for table in column_batches(path, fields_of_file):
+            users, items = (columns.ids(table[field]) for field in ("user", "item"))
+            kinds = _kinds(table, rows=len(users))
+            amounts = Amounts(
+                ratings=columns.numbers(table["rating"]) if "rating" in table else None,
+                quantities=columns.numbers(table["quantity"]) if "quantity" in table else None,
+                baskets=columns.optional_ids(table["basket"]) if "basket" in table else None,
+                places=columns.optional_ids(table["place"]) if "place" in table else None,
+            )
+            whole = batch(
+                users=users.cast(id_type or users.type),
+                items=items.cast(id_type or items.type),
+                ts_ms=columns.times_ms(table["ts"]),
+                kinds=kinds,
+                amounts=amounts,
+            )
+            yield whole.filter(pa.array(kinds != _LEFT_OUT))
 
 
 def with_catalog(log: RawLog, path: Path, mapping: ColumnMapping) -> RawLog:
     """The log with the items that a file describes, also those that nobody touched."""
-    return replace(log, files=(*log.files, path), catalog=partial(_catalog, path, mapping))
+    return replace(log, files=(*log.files, *table_files(path)), catalog=partial(_catalog, path, mapping))
 
 
 def read_catalog(path: Path, mapping: ColumnMapping) -> tuple[CatalogItem, ...]:
@@ -58,18 +73,16 @@ def read_catalog(path: Path, mapping: ColumnMapping) -> tuple[CatalogItem, ...]:
     Raises:
         DataError: the file, a column or a cell is missing or wrong, or an item is there twice.
     """
-    table = _read_columns(path, mapping)
-    item_ids = columns.ids(table["item"]).cast(pa.large_string()).to_pylist()
-    cells = {field: column.cells() for field, column in table.items() if field != "item"}
-    seen: set[str] = set()
-    items: list[CatalogItem] = []
-    for row, item_id in enumerate(item_ids):
-        if item_id in seen:
-            raise table["item"].error(row, "an id that is there once")
-        seen.add(item_id)
-        known = {field: values[row] for field, values in cells.items() if not columns.is_missing(values[row])}
-        items.append(_catalog_item(item_id, known, f"{path} {columns.row_number(row)}"))
-    return tuple(items)
+    items: dict[str, CatalogItem] = {}
+    for file in table_files(path):
+        for table in column_batches(file, mapping.resolve(column_names(file), str(file))):
+            cells = {field: column.cells() for field, column in table.items() if field != "item"}
+            for row, item_id in enumerate(columns.ids(table["item"]).cast(pa.large_string()).to_pylist()):
+                if item_id in items:
+                    raise table["item"].error(row, "an id that is there once")
+                known = {field: values[row] for field, values in cells.items() if not columns.is_missing(values[row])}
+                items[item_id] = _catalog_item(item_id, known, f"{file} {table['item'].where(row)}")
+    return tuple(items.values())
 
 
 def _catalog(path: Path, mapping: ColumnMapping, _touched: Collection[str]) -> tuple[CatalogItem, ...]:
@@ -105,35 +118,3 @@ def _kinds(table: dict[str, Column], rows: int) -> NDArray[np.int8]:
     if "type" not in table:
         return np.full(rows, Kind.RATE if "rating" in table else Kind.VIEW, dtype=np.int8)
     return columns.kinds(table["type"], _KINDS)
-
-
-def _read_columns(path: Path, mapping: ColumnMapping) -> dict[str, Column]:
-    """Field -> column, reading only the columns that are mapped."""
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.", hint="Give the path of a .parquet or .csv file.")
-    try:
-        if path.suffix == ".parquet":
-            found = mapping.resolve(parquet.read_schema(path).names, str(path))
-            table = parquet.read_table(path, columns=list(found.values()))
-        elif path.suffix in {".csv", ".tsv"}:
-            table, found = _read_csv(path, mapping)
-        else:
-            raise DataError(f"{path} is neither .parquet nor .csv nor .tsv.", hint="Convert or rename it.")
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read: {reason}.", hint="Is it what its name says?") from error
-    return {field: Column(str(path), name, table.column(name)) for field, name in found.items()}
-
-
-def _read_csv(path: Path, mapping: ColumnMapping) -> tuple[pa.Table, dict[str, str]]:
-    """All cells as text, so that the checks see what the person wrote."""
-    parsing = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True)
-    with csv.open_csv(path, parse_options=parsing) as reader:
-        names = reader.schema.names
-    found = mapping.resolve(names, str(path))
-    as_text = csv.ConvertOptions(
-        include_columns=list(found.values()),
-        column_types={name: pa.string() for name in found.values()},
-        strings_can_be_null=False,
-    )
-    return csv.read_csv(path, parse_options=parsing, convert_options=as_text), found

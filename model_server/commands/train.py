@@ -26,10 +26,13 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     newest_events: Annotated[int, typer.Option(min=0, help="read only so many; 0: all")] = 0,
     holdout_events: Annotated[int, typer.Option(min=0, help="the newest events, never learned from; 0: none")] = 10_000,
     options: Annotated[
-        Path | None, typer.Option(help="a .json or .toml file with training options, as riverrun tune writes it")
+        Path | None,
+        typer.Option(help="a .json or .toml file with training options, as riverrun tune writes it; else by the data"),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="passes over the data, at most; before --options")] = None,
-    seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; before --options")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="passes over the data, at most; overrides --options")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; overrides --options")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     reuse: Annotated[
@@ -46,7 +49,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         bool, typer.Option("--deterministic", help="the same bits every time, on a GPU too; slower there")
     ] = False,
     precision: Annotated[
-        Precision, typer.Option(help="what is multiplied; auto: bfloat16 on a GPU, float32 on a CPU")
+        Precision, typer.Option(help="what is multiplied; auto: bfloat16 where it pays")
     ] = Precision.AUTO,
     parts: Annotated[
         int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
@@ -61,20 +64,14 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     # torch takes seconds to import; --help does without.
     from app.data.source import DataSource  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
-    from model_server.training.chosen import read_choices, with_choices  # noqa: PLC0415
-    from model_server.training.options import TrainingOptions  # noqa: PLC0415
+    from model_server.training.chosen import chosen  # noqa: PLC0415
     from model_server.training.session import Manner, TrainingRequest, run_training  # noqa: PLC0415
 
     settings = load_settings()
-    said = {"epochs": epochs, "seed": seed}
-    choices = {
-        **(read_choices(options) if options else {}),
-        **{name: value for name, value in said.items() if value is not None},
-    }
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        options=with_choices(TrainingOptions(), choices),
+        choices=chosen(options, epochs=epochs, seed=seed),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,

@@ -57,7 +57,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
     first_ts_ms: int
     last_ts_ms: int
     held_out_events: int
-    options: dict[str, int | float | None] = {}
+    options: dict[str, bool | int | float | None] = {}
 
 
 class VersionConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ A catalog up to `ALL_ITEMS` is compared whole. Of a larger one each step touches
 draws as negatives: their vectors alone are made, their rows alone have a gradient (on a CPU) and are moved.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -28,6 +28,14 @@ def negatives_for(options: TrainingOptions, items: int) -> int:
     return NEGATIVES if items > ALL_ITEMS else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """What is multiplied in bfloat16; the rest is in float32."""
+
+    network: bool = False
+    loss: bool = False
+
+
 class BatchLoss(nn.Module):
     """The loss of a part of a batch.
 
@@ -35,15 +43,17 @@ class BatchLoss(nn.Module):
         network: what is trained.
         texts: (N, text_dimension) by row; decides the device.
         sampler: draws negatives; None: all items are compared with.
-        half: multiply in bfloat16.
+        halves: what is multiplied in bfloat16.
     """
 
-    def __init__(self, network: SequenceNetwork, texts: Tensor, sampler: NegativeSampler | None, *, half: bool) -> None:
+    def __init__(
+        self, network: SequenceNetwork, texts: Tensor, sampler: NegativeSampler | None, halves: Halves
+    ) -> None:
         super().__init__()
         self.network = network
         self._texts = texts
         self._sampler = sampler
-        self._half = half
+        self._halves = halves
         self._rows = torch.arange(len(texts), device=texts.device)
 
     def forward(self, batch: TrainingBatch) -> Tensor:
@@ -53,7 +63,7 @@ class BatchLoss(nn.Module):
     def _full(self, batch: TrainingBatch) -> Tensor:
         item_vectors = self.network.item_vectors(self._rows, self._texts)
         queries, targets = self._queries(batch, item_vectors)
-        return full_softmax_loss(queries, item_vectors, targets)
+        return full_softmax_loss(queries, item_vectors, targets, half=self._halves.loss)
 
     def _sampled(self, batch: TrainingBatch, sampler: NegativeSampler) -> Tensor:
         device = self._texts.device
@@ -77,7 +87,7 @@ class BatchLoss(nn.Module):
     def _queries(self, batch: TrainingBatch, item_vectors: Tensor) -> tuple[Tensor, Tensor]:
         """(T, D) users as of all real positions, divided by the temperature, and (T,) what came next."""
         device = item_vectors.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._halves.network):
             encoded = self.network.encode_positions(batch.sequences.to(device), item_vectors)
         states = encoded.float()[batch.real.to(device)]
         return states / self.network.temperature(), batch.targets.to(device)

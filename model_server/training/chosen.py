@@ -1,4 +1,4 @@
-"""Training options that a person chose, in a file or on the command line; what is not chosen is the default."""
+"""Training options that a person chose, in a file or on the command line; the others follow the data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -9,7 +9,7 @@ import msgspec
 from app.errors import DataError
 from model_server.training.options import TrainingOptions
 
-Choices = Mapping[str, int | float | None]
+Choices = Mapping[str, bool | int | float | None]
 
 
 def read_choices(path: Path) -> Choices:
@@ -20,7 +20,7 @@ def read_choices(path: Path) -> Choices:
     """
     decode = msgspec.toml.decode if path.suffix == ".toml" else msgspec.json.decode
     try:
-        choices: Choices = decode(path.read_bytes(), type=dict[str, int | float | None])
+        choices: Choices = decode(path.read_bytes(), type=dict[str, bool | int | float | None])
     except (OSError, msgspec.DecodeError) as error:
         raise DataError(
             f"The options in {path} cannot be read: {error}.", hint="Give a .json or .toml file."
@@ -30,6 +30,16 @@ def read_choices(path: Path) -> Choices:
         known = ", ".join(field.name for field in fields(TrainingOptions))
         raise DataError(f"{path} has options that training does not know: {', '.join(sorted(unknown))}.", hint=known)
     return choices
+
+
+def chosen(path: Path | None, **said: int | None) -> Choices:
+    """What the file holds, if there is one, and what was said on the command line in its place.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    read = {} if path is None else read_choices(path)
+    return {**read, **{name: value for name, value in said.items() if value is not None}}
 
 
 def with_choices(options: TrainingOptions, choices: Choices) -> TrainingOptions:

@@ -12,6 +12,7 @@ from typing import Final
 
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.options import TrainingOptions
+from model_server.training.precision import Precision
 
 FOLDER: Final = ".training"
 
@@ -25,7 +26,7 @@ class TrainingKey:
         held_out_events: of it.
         text_encoder: fingerprint.
         options: the settings.
-        half: whether bfloat16 is multiplied.
+        precision: as the person said.
         processes: that train together.
     """
 
@@ -33,7 +34,7 @@ class TrainingKey:
     held_out_events: int
     text_encoder: str
     options: TrainingOptions
-    half: bool
+    precision: Precision
     processes: int
 
     def digest(self) -> str:

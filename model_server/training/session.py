@@ -22,8 +22,9 @@ from model_server.registry.version import ModelVersion, TrainedModel, finished_v
 from model_server.text.pretrained import open_text_encoder
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
+from model_server.training.chosen import Choices, with_choices
 from model_server.training.execution import Execution
-from model_server.training.options import TrainingOptions
+from model_server.training.options import options_for
 from model_server.training.precision import Precision
 from model_server.training.resumable import TrainingKey, claimed, shared
 from model_server.training.run import TrainingJob, train_model
@@ -49,11 +50,11 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What the person asked for; see `riverrun train --help`."""
+    """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data."""
 
     source: DataSource
     holdout_events: int
-    options: TrainingOptions
+    choices: Choices
     threads: int
     models_dir: Path
     reuse: bool
@@ -103,6 +104,7 @@ class _Session:
             dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
             self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print)
         part = split_newest(dataset.interactions, request.holdout_events)
+        self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
         self._job = TrainingJob(
             dataset=dataset,
             interactions=part.before,
@@ -141,7 +143,7 @@ class _Session:
         job = replace(self._job, execution=replace(self._job.execution, checkpoints=checkpoints))
         with ExitStack() as stack:
             bar = TrainingBar(self._console, stack)
-            return train_model(job, self._encoder, self._request.options, self._device, bar.on_progress, bar.on_texts)
+            return train_model(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
 
     def _save(self, model: TrainedModel) -> Path:
         return save_version(self._request.models_dir, model, now_ms=time.time_ns() // 1_000_000)
@@ -149,13 +151,13 @@ class _Session:
     @contextmanager
     def _checkpoints(self) -> Iterator[Checkpoints | None]:
         """Where this training goes on; says so if it was begun before."""
-        manner, execution = self._request.manner, self._job.execution
+        manner = self._request.manner
         key = TrainingKey(
             data=self._job.dataset.fingerprint,
             held_out_events=self._job.held_out_events,
             text_encoder=self._encoder.fingerprint,
-            options=self._request.options,
-            half=execution.half(self._device),
+            options=self._options,
+            precision=manner.precision,
             processes=self._team.size,
         )
         claim = claimed if self._team.leads else shared

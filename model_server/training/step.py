@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model_server.model.network import SequenceNetwork
-from model_server.training.batch_loss import BatchLoss, negatives_for
+from model_server.training.batch_loss import BatchLoss, Halves, negatives_for
 from model_server.training.chunks import TrainingBatch
 from model_server.training.execution import Execution
 from model_server.training.options import TrainingOptions
@@ -39,11 +39,12 @@ class Stepper:
         sampler = NegativeSampler(events.to(device), items, negatives) if negatives else None
         # A GPU moves a whole table faster than torch sorts out which rows were touched.
         network.item_ids.sparse = bool(negatives) and device.type == "cpu"
+        halves = Halves(network=execution.half_network(device), loss=execution.half_loss(device, items))
         self._network = network
         self._options = options
         self._parts = execution.parts
         self._team = Team()
-        self._loss: nn.Module = BatchLoss(network, texts, sampler, half=execution.half(device))
+        self._loss: nn.Module = BatchLoss(network, texts, sampler, halves)
         self._optimizers = _optimizers(network, options.learning_rate)
 
     def join(self, team: Team) -> None:

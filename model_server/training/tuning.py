@@ -119,18 +119,27 @@ class Search:
 
 
 def suggested(trial: optuna.Trial, base: TrainingOptions) -> TrainingOptions:
-    """The options of a trial: where and how finely to look."""
+    """The options of a trial: where and how finely to look, where the search begins included."""
+
+    def rate(name: str, low: float, high: float, *, log: bool = False) -> float:
+        begin = getattr(base, name)
+        return trial.suggest_float(name, min(low, begin), max(high, begin), log=log)
+
+    def size(name: str, sizes: set[int]) -> int:
+        chosen: int = trial.suggest_categorical(name, sorted(sizes | {getattr(base, name)}))
+        return chosen
+
     return replace(
         base,
-        learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
-        batch_sequences=trial.suggest_categorical("batch_sequences", [32, 64, 128, 256]),
-        dimension=trial.suggest_categorical("dimension", [32, 64, 128]),
-        hidden=trial.suggest_categorical("hidden", [128, 256, 384]),
-        dropout=trial.suggest_float("dropout", 0.1, 0.6),
-        id_dropout=trial.suggest_float("id_dropout", 0.0, 0.3),
+        learning_rate=rate("learning_rate", 3e-4, 1e-2, log=True),
+        batch_sequences=size("batch_sequences", {32, 64, 128, 256}),
+        dimension=size("dimension", {32, 64, 128}),
+        hidden=size("hidden", {128, 256, 384}),
+        dropout=rate("dropout", 0.1, 0.6),
+        cooccurrence_start=trial.suggest_categorical("cooccurrence_start", [False, True]),
     )
 
 
 def _defaults(base: TrainingOptions) -> dict[str, float]:
-    names = ("learning_rate", "batch_sequences", "dimension", "hidden", "dropout", "id_dropout")
+    names = ("learning_rate", "batch_sequences", "dimension", "hidden", "dropout", "cooccurrence_start")
     return {name: getattr(base, name) for name in names}

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,9 @@ from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.text.pretrained import open_text_encoder
 from model_server.training.bar import TrainingBar
+from model_server.training.chosen import Choices, with_choices
 from model_server.training.loop import Progress
-from model_server.training.options import TrainingOptions
+from model_server.training.options import TrainingOptions, options_for
 from model_server.training.run import TrainingJob, train_model
 from model_server.training.tuning import STORAGE, Search, Tuned
 
@@ -36,7 +37,7 @@ class TuningRequest:
 
     source: DataSource
     holdout_events: int
-    base: TrainingOptions
+    choices: Choices
     trials: int
     budget_minutes: float
     threads: int
@@ -72,10 +73,11 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
 
             return train_model(job, encoder, options, device, told, bar.on_texts).metrics["validation_ndcg10"]
 
+    base = with_choices(options_for(part.before, dataset.catalog), request.choices)
     search = Search(
         models_dir=request.models_dir,
-        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, {request.base.epochs} epochs",
-        base=request.base,
+        study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, from {base}",
+        base=base,
         trials=request.trials,
         budget_s=request.budget_minutes * _SECONDS_A_MINUTE,
     )
@@ -85,14 +87,10 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
         raise DataError(
             "The budget was over before the first trial was.", hint="Give more minutes; the same command goes on."
         )
-    _write(request, tuned)
+    best = {name: value for name, value in asdict(with_choices(base, tuned.choices)).items() if value is not None}
+    request.out.write_bytes(msgspec.json.format(msgspec.json.encode(best), indent=1))
     _report(request, tuned, time.perf_counter() - started)
     return tuned
-
-
-def _write(request: TuningRequest, tuned: Tuned) -> None:
-    choices = {**tuned.choices, "epochs": request.base.epochs, "seed": request.base.seed}
-    request.out.write_bytes(msgspec.json.format(msgspec.json.encode(choices), indent=1))
 
 
 def _described(trial: FrozenTrial) -> str:

@@ -68,3 +68,9 @@ DIGINETICA = {
     "products.csv": b"itemId;pricelog2;product.name.tokens\n81766;10;4875,776,56689\n9;2;1\n",
     "product-categories.csv": b"itemId;categoryId\n31331;1096\n",
 }
+RECBOLE = {
+    "hub.inter": b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n"
+    b"186\t302\t\t881250940.0\n",
+    "hub.item": b"item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+    b'242\tKolya "the boy"\t1996\tComedy War\n9\tNever rated\t\t\n',
+}

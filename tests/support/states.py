@@ -31,6 +31,11 @@ def touches(histories: Sequence[Sequence[Interaction]], number_of: Mapping[str, 
     return touches_of([history_of(UserState.of(0, cause, history)) for history in histories], number_of)
 
 
+def once(kinds: int, ts_ms: int = 5) -> OlderItem:
+    """An item that was touched once, long ago."""
+    return OlderItem(kinds, 1, 1, 1, 1.0, ts_ms, ts_ms)
+
+
 def rated(item_id: str, stars: float) -> Interaction:
     """A rating."""
     return Interaction(item_id, Kind.RATE, 10_000, stars)

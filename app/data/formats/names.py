@@ -17,3 +17,4 @@ class Format(StrEnum):
     YOOCHOOSE = "yoochoose"
     OTTO = "otto"
     DIGINETICA = "diginetica"
+    RECBOLE = "recbole"

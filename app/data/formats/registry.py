@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.data.formats import amazon, diginetica, movielens, otto, retailrocket, sequences, yoochoose
+from app.data.formats import amazon, diginetica, movielens, otto, recbole, retailrocket, sequences, yoochoose
 from app.data.formats.names import Format
 from app.data.formats.raw import RawLog
 from app.data.formats.text import head
+from app.data.table_files import is_table
 from app.errors import DataError
 
 
@@ -43,7 +44,6 @@ _SPLIT: Final = re.compile(r"[,;|]|::")
 _YOOCHOOSE: Final = re.compile(r"\d+,\d{4}-\d\d-\d\dT[\d:.]+Z,\d+,\w+(,\d+)?")
 _MOVIELENS: Final = re.compile(r"\d+::\d+::[\d.]+::\d+")
 _DIGINETICA: Final = re.compile(r"session_?[iI]d;user_?[iI]d;.*")
-_TABLES: Final = frozenset({".parquet", ".csv", ".tsv"})
 # `user item rating time` has four words a line as well, the last of them a moment.
 _LOG_WORDS: Final = 4
 _EARLIEST_S: Final = 500_000_000
@@ -73,7 +73,7 @@ def recognise(path: Path) -> Format:
     for name, reader in READERS.items():
         if reader.recognises(seen):
             return name
-    if path.suffix in _TABLES and not path.is_dir():
+    if any(is_table(one) for one in ([path / name for name in seen.names] if path.is_dir() else [path])):
         return Format.TABLE
     what = f"has {', '.join(sorted(seen.names)[:8])}" if path.is_dir() else f"starts with {seen.first[:80]!r}"
     others = ", ".join(name for name in Format if name is not Format.AUTO)
@@ -118,6 +118,12 @@ def _is_diginetica(seen: Glimpse) -> bool:
     return diginetica.VIEWS in seen.names or bool(_DIGINETICA.fullmatch(seen.first))
 
 
+def _is_recbole(seen: Glimpse) -> bool:
+    if seen.path.is_dir():
+        return sum(name.endswith(".inter") for name in seen.names) == 1
+    return "item_id:token\t" in seen.first
+
+
 def _is_pairs(seen: Glimpse) -> bool:
     words = _words(seen)
     users = Counter(line[0] for line in words)
@@ -133,8 +139,8 @@ def _is_sequences(seen: Glimpse) -> bool:
 
 def _words(seen: Glimpse) -> list[list[str]]:
     """The first lines as words; none where they are a table, JSON, or not text."""
-    is_other = seen.path.suffix in _TABLES or any(_SPLIT.search(line) for line in seen.lines)
-    if is_other or seen.first.startswith(("{", "[", "<", "#")) or ":token" in seen.first:
+    is_other = is_table(seen.path) or any(_SPLIT.search(line) for line in seen.lines)
+    if is_other or seen.first.startswith(("{", "[", "<", "#")):
         return []
     return [words for line in seen.lines if (words := line.split())]
 
@@ -146,6 +152,7 @@ READERS: Final[dict[Format, Reader]] = {
     Format.YOOCHOOSE: Reader(_is_yoochoose, yoochoose.open_yoochoose),
     Format.DIGINETICA: Reader(_is_diginetica, diginetica.open_diginetica),
     Format.OTTO: Reader(_is_otto, otto.open_otto),
+    Format.RECBOLE: Reader(_is_recbole, recbole.open_recbole),
     Format.AMAZON_REVIEWS: Reader(_is_amazon, amazon.open_amazon),
     Format.PAIRS: Reader(_is_pairs, sequences.open_pairs),
     Format.SEQUENCES: Reader(_is_sequences, sequences.open_sequences),

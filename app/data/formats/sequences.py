@@ -5,12 +5,14 @@ There are no times in such files, so they get some: the n-th event of every user
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from app.data.columns import Column, ids
 from app.data.formats.raw import RawLog, batch, nothing_known
@@ -37,6 +39,7 @@ def open_pairs(path: Path) -> RawLog:
 
 def _sequences(path: Path) -> Iterator[pa.RecordBatch]:
     everybody: list[pa.Array] = []
+    before = 0
     for words in _words(path):
         starts, lengths = words.offsets.to_numpy()[:-1], pc.list_value_length(words).to_numpy()
         tokens = words.flatten()
@@ -46,7 +49,9 @@ def _sequences(path: Path) -> Iterator[pa.RecordBatch]:
         positions = np.arange(len(tokens)) - starts[line_of_token]
         is_item = positions > 0
         lines = line_of_token[is_item]
-        yield _batch(path, tokens.take(starts[lines]), tokens.filter(pa.array(is_item)), positions[is_item] - 1)
+        users, items = tokens.take(starts[lines]), tokens.filter(pa.array(is_item))
+        yield _batch(users, items, positions[is_item] - 1, _Lines(path, before + lines))
+        before += len(words)
     _check_unique(path, everybody)
 
 
@@ -58,12 +63,13 @@ def _pairs(path: Path) -> Iterator[pa.RecordBatch]:
         if len(odd):
             row = int(odd[0])
             raise no_line(path, line_number(path, before + row), " ".join(words[row].as_py()), "a user and an item")
-        before += len(words)
         users = words.flatten().take(np.arange(len(words)) * _PAIR)
         positions = np.empty(len(users), dtype=np.int64)
         for row, user in enumerate(users.to_pylist()):
             positions[row] = seen[user] = seen.get(user, -1) + 1
-        yield _batch(path, users, words.flatten().take(np.arange(len(words)) * _PAIR + 1), positions)
+        items = words.flatten().take(np.arange(len(words)) * _PAIR + 1)
+        yield _batch(users, items, positions, _Lines(path, before + np.arange(len(words))))
+        before += len(words)
 
 
 def _words(path: Path) -> Iterator[pa.ListArray]:
@@ -73,12 +79,21 @@ def _words(path: Path) -> Iterator[pa.ListArray]:
         yield pc.ascii_split_whitespace(lines.filter(pc.not_equal(lines, "")))
 
 
-def _batch(
-    path: Path, users: pa.Array, items: pa.Array, positions: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> pa.RecordBatch:
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Says on which line an event stands; `rows` are the events' lines, those that are empty not counted."""
+
+    path: Path
+    rows: NDArray[np.int64]
+
+    def __call__(self, row: int) -> str:
+        return f"line {line_number(self.path, int(self.rows[row]))}"
+
+
+def _batch(users: pa.Array, items: pa.Array, positions: NDArray[np.int64], where: _Lines) -> pa.RecordBatch:
     return batch(
-        users=ids(Column(str(path), "user", users)),
-        items=ids(Column(str(path), "item", items)),
+        users=ids(Column(str(where.path), "user", users, where)),
+        items=ids(Column(str(where.path), "item", items, where)),
         ts_ms=START_MS + STEP_MS * positions.astype(np.int64),
         kinds=np.full(len(items), Kind.VIEW, dtype=np.int8),
     )

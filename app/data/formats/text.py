@@ -13,10 +13,11 @@ import pyarrow as pa
 from pyarrow import csv
 from pyarrow import json as arrow_json
 
-from app.data.columns import Column
+from app.data.columns import Column, RowNumber
 from app.errors import DataError
 
 _BLOCK_BYTES: Final = 16 << 20  # a line must fit into one
+_HEAD_BYTES: Final = 1 << 16
 _SHOWN: Final = 80
 
 
@@ -28,7 +29,8 @@ class Layout:
         wanted: the columns to read; they must be there.
         delimiter: one character.
         names: the columns of a file without a header.
-        quoted: cells may stand in double quotes, with the delimiter or a line end in them.
+        quoted: cells may stand in double quotes, with the delimiter or a line end in them; whether the wanted
+            columns are there has been looked at.
         example: a line as it should be, for messages.
     """
 
@@ -63,12 +65,13 @@ def delimited(path: Path, layout: Layout) -> Iterator[dict[str, Column]]:
         column_types={name: pa.string() for name in layout.wanted},
         strings_can_be_null=False,
     )
-    if layout.names is None:
+    if layout.names is None and not layout.quoted and path.is_file():
         _check_header(path, layout)
     first = 0
     with _readable(path, layout, odd), csv.open_csv(path, reading, parsing, converting) as batches:
         for batch in batches:
-            place = _Lines(path, skipped=first + (layout.names is None))
+            # Where a cell may hold a line end, rows can be counted and lines cannot.
+            place = RowNumber(first) if layout.quoted else _Lines(path, skipped=first + (layout.names is None))
             yield {name: Column(str(path), name, batch.column(name), place) for name in layout.wanted}
             first += batch.num_rows
 
@@ -134,13 +137,15 @@ def open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
 
 
 def head(path: Path, lines: int = 20) -> tuple[str, ...]:
-    """The first lines of a text file without their ends; nothing where it is none."""
+    """The first lines of a text file without their ends, long ones in pieces; nothing where it is no text."""
     try:
         with open_bytes(path) as handle:
-            found = [handle.readline(_BLOCK_BYTES) for _ in range(lines)]
-            return tuple(line.decode().rstrip("\r\n") for line in found if line)
-    except (OSError, EOFError, UnicodeDecodeError):
+            found = [line for _ in range(lines) if (line := handle.readline(_HEAD_BYTES))]
+    except (OSError, EOFError):
         return ()
+    if any(b"\0" in line for line in found):
+        return ()
+    return tuple(line.decode("utf-8-sig", errors="replace").rstrip("\r\n") for line in found)
 
 
 def no_line(path: Path, number: int, got: str, wanted: str) -> DataError:
@@ -185,7 +190,7 @@ def _check_header(path: Path, layout: Layout) -> None:
 def _line_like(path: Path, text: str) -> int:
     with open_bytes(path) as lines:
         for number, line in enumerate(lines, start=1):
-            if line.decode(errors="replace").rstrip("\r\n") == text:
+            if line.decode(errors="replace").rstrip("\r\n") == text.split("\n", maxsplit=1)[0].rstrip("\r"):
                 return number
     return 0
 

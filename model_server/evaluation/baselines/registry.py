@@ -7,6 +7,7 @@ from typing import Final
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines import recbole
 from model_server.evaluation.baselines.attention import attention
+from model_server.evaluation.baselines.bert_pair import bert_pair
 from model_server.evaluation.baselines.bilstm import bilstm
 from model_server.evaluation.baselines.context import Context, Factory
 from model_server.evaluation.baselines.covisitation import CoVisitation
@@ -61,6 +62,7 @@ BASELINES: Final[Mapping[str, Factory]] = MappingProxyType(
         "mlp": mlp,
         "attention": attention,
         "bilstm": bilstm,
+        "bert-pair": bert_pair,
         "recbole-sasrec": recbole.sasrec,
         "recbole-gru4rec": recbole.gru4rec,
         "recbole-bert4rec": recbole.bert4rec,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.data.formats.names import Format
-from app.data.formats.registry import recognise
+from app.data.formats.registry import READERS, recognise
 from app.data.formats.sequences import START_MS
 from app.data.interactions import Dataset
 from app.data.source import DataSource, open_dataset
@@ -22,6 +22,7 @@ from tests.support.published import (
     MOVIELENS_1M,
     MOVIELENS_CSV,
     OTTO,
+    RECBOLE,
     RETAILROCKET,
     YOOCHOOSE,
 )
@@ -156,6 +157,14 @@ def test_diginetica(tmp_path: Path) -> None:
     assert len(load(folder / "train-item-views.csv").interactions) == 2
 
 
+def test_recbole(tmp_path: Path) -> None:
+    data = load(folder_of(tmp_path, RECBOLE))
+    assert events(data) == [("186", "302", "RATE", 881_250_940_000), ("196", "242", "RATE", 881_250_949_000)]
+    kolya, unlisted = data.catalog
+    assert (kolya.title, kolya.category) == ('Kolya "the boy"', ("Comedy", "War"))
+    assert unlisted.title == "302"
+
+
 @pytest.mark.parametrize("name", ["paper.txt", "paper.txt.gz"])
 def test_sequences_keep_every_users_order_and_interleave_by_position(tmp_path: Path, name: str) -> None:
     text = "u1 a b  c\n\nu2\tb\tä\nnobody\n   \n10 a\n".encode()
@@ -189,6 +198,7 @@ def test_pairs_keep_every_users_order(tmp_path: Path) -> None:
             r"line 3, column 'event': got 'stare', wanted one of view, addtocart, transaction",
         ),
         ("s.txt", b"a x y\n\nb y\na z z\n", r"line 4: user 'a' stands on line 1 already.*--format pairs"),
+        ("s.txt", b"a x y\n\nb y " + b"z" * 300, r"line 3, column 'item': got 'zzz.*an id of 1 to 256 characters"),
         ("o.jsonl", b'{"session": 1, "events": []}\n{"session": 1, "events": [{"aid": 1}]}\n', r"line 2: got .*ts"),
         ("o.jsonl", b'{"session": 1, "events": []}\n{"session": 1, "eve', r"line 2: got .*truncated"),
         (
@@ -196,6 +206,7 @@ def test_pairs_keep_every_users_order(tmp_path: Path) -> None:
             b'{"reviewerID": "A1", "asin": "B", "unixReviewTime": 5}\n{"reviewerID": "A1", "unixReviewTime": 5}\n',
             r"line 2: got .*asin",
         ),
+        ("h.inter", b"user_id:token\titem_id:token\trating:float\n", r"has no column for the time: timestamp or time"),
         ("u.txt", b"1 2 3 881250949\n", r"starts with '1 2 3 881250949', which is of no format.*--format, one of"),
         ("empty.txt", b"", r"starts with '', which is of no format"),
         ("binary.bin", b"\x00\xff\x00", r"which is of no format"),
@@ -271,3 +282,9 @@ def test_baskets_places_and_quantities_of_a_table(tmp_path: Path) -> None:
     assert log.baskets.tolist() == [0, 0, -1]
     assert (log.places.tolist(), log.place_ids) == ([-1, 0, 0], ("Ulm",))
     assert log.quantities.tolist()[::2] == [2, 1]
+
+
+def test_every_format_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+    assert set(READERS) | {Format.AUTO, Format.TABLE} == set(Format)
+    assert not [name for name in Format if name is not Format.AUTO and f"| `{name}` |" not in documented]

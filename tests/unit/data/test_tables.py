@@ -1,5 +1,6 @@
 """A person's own file: mapped, checked, and every complaint names the place."""
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -162,9 +163,9 @@ def test_a_price_that_is_none_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("log.txt", b"a", "neither .parquet nor .csv"),
+        ("log.txt", b"a", "is no table: none of .parquet, .csv"),
         ("log.parquet", b"not parquet", "cannot be read"),
-        ("log.csv", b"a,b\n1\n", "cannot be read"),
+        ("log.csv", b"a,b\n1,2\n1\n", "line 3: got '1', wanted 2 cells, there are 1"),
         ("log.csv", b"", "cannot be read"),
     ],
 )
@@ -177,3 +178,31 @@ def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes, 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no data set and no file"):
         load(tmp_path / "nowhere.csv")
+
+
+def test_a_folder_is_read_file_by_file_and_rows_are_counted_in_each(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"user_id": [1, 2], "item_id": ["a", "b"], "ts": [5, 4]}), tmp_path / "part-0.parquet")
+    parquet.write_table(pa.table({"user_id": ["2"], "item_id": ["a"], "ts": [3]}), tmp_path / "part-1.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    log = load(tmp_path, "").interactions
+    assert [(log.user_ids[u], log.item_ids[i]) for u, i in zip(log.users, log.items, strict=True)] == [
+        ("2", "a"), ("2", "b"), ("1", "a"),
+    ]  # fmt: skip
+    parquet.write_table(
+        pa.table({"user_id": ["2", None], "item_id": ["a", "b"], "ts": [3, 4]}), tmp_path / "part-1.parquet"
+    )
+    with pytest.raises(DataError, match=r"part-1.parquet row 2, column 'user_id': got nothing"):
+        load(tmp_path, "")
+
+
+def test_cells_may_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, 'customer_id,"sku",time', '"ann","tea, ""green""\nloose",5', "bob,cup,noon")
+    with pytest.raises(DataError, match=r"row 2, column 'time': got 'noon'"):
+        load(path)
+    path = csv_file(tmp_path, 'customer_id,"sku",time', '"ann","tea, ""green""\nloose",5')
+    assert load(path).interactions.item_ids == ('tea, "green"\nloose',)
+
+
+def test_a_gzipped_csv_file(tmp_path: Path) -> None:
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(b"user_id,item_id,ts\nann,tea,5\n"))
+    assert load(tmp_path / "log.csv.gz", "").interactions.item_ids == ("tea",)

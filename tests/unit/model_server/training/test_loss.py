@@ -40,3 +40,15 @@ def test_huge_logits_do_not_overflow() -> None:
     queries = torch.tensor([[1_000.0, 0.0]], requires_grad=True)
     items = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
     assert full_softmax_loss(queries, items, torch.tensor([1])).item() == 2_000.0
+
+
+def test_bfloat16_is_off_by_a_little() -> None:
+    generator = torch.Generator().manual_seed(3)
+    queries = torch.randn(300, 16, generator=generator).requires_grad_()
+    vectors = torch.randn(7_000, 16, generator=generator).requires_grad_()
+    targets = torch.randint(7_000, (300,), generator=generator)
+    exact, rounded = (full_softmax_loss(queries, vectors, targets, half=half) for half in (False, True))
+    assert abs(exact.item() - rounded.item()) < 1e-3 * exact.item()
+    gradients = (torch.autograd.grad(each, (queries, vectors)) for each in (exact, rounded))
+    for one, other in zip(*gradients, strict=True):
+        assert (one - other).norm() < 0.01 * one.norm()

@@ -8,14 +8,13 @@ import pytest
 from app.data.source import DataSource
 from app.errors import DataError
 from app.settings import Settings
-from model_server.training.options import TrainingOptions
 from model_server.training.session import TrainingRequest, run_training
 
 
 def request(models_dir: Path) -> TrainingRequest:
     """Data that is not there: whoever looks at it fails."""
     return TrainingRequest(
-        source=DataSource(data="nowhere.csv"), holdout_events=0, options=TrainingOptions(), threads=1,
+        source=DataSource(data="nowhere.csv"), holdout_events=0, choices={}, threads=1,
         models_dir=models_dir, reuse=False, if_none=True, as_json=True,
     )  # fmt: skip
 

@@ -11,8 +11,10 @@ from app.data.interactions import Dataset, split_newest
 from app.errors import DataError
 from app.interests.state import Kind
 from model_server.registry.version import TrainedModel
+from model_server.training.execution import Execution
 from model_server.training.loop import Progress
 from model_server.training.options import TrainingOptions
+from model_server.training.precision import Precision
 from model_server.training.run import TrainingJob, train_model
 from model_server.training.step import learning_rate_share
 from model_server.training.validation import split_validation
@@ -118,3 +120,11 @@ def test_validation_takes_last_events_of_users_who_have_enough() -> None:
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     shares = [learning_rate_share(done, warm_up=0.05) for done in (0.0, 0.025, 0.05, 0.525, 1.0)]
     assert shares == pytest.approx([0.02, 0.5, 1.0, 0.5, 0.0])
+
+
+def test_a_network_learns_in_bfloat16_too() -> None:
+    dataset = planted_dataset()
+    job = TrainingJob(dataset, dataset.interactions, 0, 14, Execution(precision=Precision.BFLOAT16))
+    model = train_model(job, HashEncoder(), tiny_options(epochs=12), CPU, lambda _: None)
+    assert model.metrics["validation_hr10"] > 0.95
+    assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
