@@ -24,7 +24,8 @@ class Follower:
 
     def scores(self, cases: Cases) -> NDArray[np.floating]:
         newest = np.array([history.items[-1] if len(history) else -1 for history in cases.histories])
-        return -((np.arange(9) - newest[:, None] - 1) % 9).astype(np.float64)
+        distances: NDArray[np.float64] = ((np.arange(9) - newest[:, None] - 1) % 9).astype(np.float64)
+        return -distances
 
     def ratings(self, cases: Cases, items: NDArray[np.int32]) -> NDArray[np.float32]:
         assert len(items) == len(cases)
