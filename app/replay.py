@@ -26,7 +26,7 @@ from app.contracts.events import (
     View,
     encode_event,
 )
-from app.data.interactions import Dataset
+from app.data.interactions import Dataset, Interactions
 from app.interests.state import Kind
 
 _EVENT_TYPES: Final[Mapping[Kind, type[View | Click | RemoveFromCart | Like | Dislike]]] = {
@@ -49,23 +49,29 @@ def replay_producer(bootstrap_servers: str) -> AIOKafkaProducer:
 def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:
     """The data set's interactions `start` to `stop` (by time, ties in file order) as events."""
     log = dataset.interactions
-    for place in range(start, stop):
+    for number in range(start, stop):
         common = {
-            "event_id": f"{dataset.name}-{place}",
-            "user_id": log.user_ids[log.users[place]],
-            "ts_ms": int(log.ts_ms[place]),
-            "item_id": log.item_ids[log.items[place]],
+            "event_id": f"{dataset.name}-{number}",
+            "user_id": log.user_ids[log.users[number]],
+            "ts_ms": int(log.ts_ms[number]),
+            "item_id": log.item_ids[log.items[number]],
+            "place": _place_id(log, number),
         }
-        kind = Kind(int(log.kinds[place]))
+        kind = Kind(int(log.kinds[number]))
         if kind is Kind.RATE:
-            stars = float(log.ratings[place])
+            stars = float(log.ratings[number])
             yield View(**common) if math.isnan(stars) else Rate(**common, rating=stars)
         elif kind in (Kind.PURCHASE, Kind.ADD_TO_CART):
-            amount = float("nan") if log.quantities is None else float(log.quantities[place])
+            amount = float("nan") if log.quantities is None else float(log.quantities[number])
             quantity = amount if amount > 0 else 1.0  # NaN where the data has none
             yield (Purchase if kind is Kind.PURCHASE else AddToCart)(**common, quantity=quantity)
         else:
             yield _EVENT_TYPES[kind](**common)
+
+
+def _place_id(log: Interactions, number: int) -> str | None:
+    place = -1 if log.places is None else int(log.places[number])
+    return None if place < 0 else log.place_ids[place]
 
 
 async def paced(events: Iterable[Event], events_per_s: float) -> AsyncIterator[Event]:

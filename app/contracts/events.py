@@ -10,7 +10,8 @@ from typing import Annotated, Final, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from app.interests.state import Id, Interaction, Query, QueryText, TimestampMs
+from app.interests.places import MOST_PLACES
+from app.interests.state import Id, Interaction, OlderItem, Place, Query, QueryText, TimestampMs
 
 SCHEMA_VERSION: Final = 1
 
@@ -29,9 +30,10 @@ class _EventBase(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", 
 
 
 class _ItemEvent(_EventBase, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """An event on one item; the last two fields say which published list it answers."""
+    """An event on one item; `place` is where (a store, a website), the last two say which published list it answers."""
 
     item_id: Id
+    place: Id | None = None
     recommendation_id: Id | None = None
     position: Annotated[int, Meta(ge=0)] | None = None
 
@@ -103,10 +105,15 @@ class HandOver(_EventBase, frozen=True, kw_only=True, gc=False, tag="riverrun.ha
 
 
 class Inherit(_EventBase, frozen=True, kw_only=True, gc=False, tag="riverrun.inherit"):
-    """Internal, caused by `HandOver`: this user takes over what an anonymous visitor did."""
+    """Internal, caused by `HandOver`: this user takes over what an anonymous visitor did.
+
+    `places` are what the bits in `older` count.
+    """
 
     interactions: tuple[Interaction, ...]
     queries: tuple[Query, ...] = ()
+    older: dict[Id, OlderItem] = {}
+    places: Annotated[tuple[Place, ...], Meta(max_length=MOST_PLACES)] = ()
 
 
 ItemEvent = View | Click | AddToCart | RemoveFromCart | Purchase | Like | Dislike | Rate | Impression

@@ -4,54 +4,42 @@ Every rule works event by event, so that a state does not depend on how the log 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
-from app.contracts.events import (
-    AddToCart,
-    Click,
-    Dislike,
-    Event,
-    Identify,
-    Inherit,
-    Like,
-    Purchase,
-    Rate,
-    RemoveFromCart,
-    Search,
-    View,
-    event_type,
-)
-from app.interests import columns
+from app.contracts.events import Event, Identify, Inherit, Search, event_type
+from app.interests import columns, places
 from app.interests.columns import (
     STRENGTH_BYTES,
     TIME_BYTES,
     USUAL_STRENGTH,
     first_time,
     last_time,
+    pack_byte,
     pack_id,
-    pack_kind,
     pack_strength,
     pack_time,
 )
 from app.interests.intake import ReceivedEvent
+from app.interests.item_kinds import ITEM_KINDS
+from app.interests.older import Leaving, OlderBounds, merge, retire, without_place
+from app.interests.places import MOST_PLACES, NOWHERE
 from app.interests.state import (
     NEVER_SEEN,
     Interaction,
-    Kind,
-    OlderItem,
+    KnownPlaces,
+    Place,
     Query,
     StateCause,
     UserState,
     decode_aliases,
     decode_older,
+    decode_places,
     decode_queries,
 )
 
@@ -60,31 +48,6 @@ HASH_BYTES: Final = 8
 MAX_QUERY_CHARACTERS: Final = 200
 MAX_ALIASES: Final = 8
 
-_KINDS: Final[Mapping[type, Kind]] = {
-    View: Kind.VIEW,
-    Click: Kind.CLICK,
-    AddToCart: Kind.ADD_TO_CART,
-    RemoveFromCart: Kind.REMOVE_FROM_CART,
-    Purchase: Kind.PURCHASE,
-    Like: Kind.LIKE,
-    Dislike: Kind.DISLIKE,
-    Rate: Kind.RATE,
-}
-
-
-class ItemKind(NamedTuple):
-    """How an event on an item is written into the columns; `strength` gives it where it is not the usual one."""
-
-    kind: bytes
-    strength: Callable[[Any], float] | None
-
-
-_STRENGTHS: Final[Mapping[type, Callable[[Any], float]]] = {
-    Rate: attrgetter("rating"),
-    Purchase: attrgetter("quantity"),
-    AddToCart: attrgetter("quantity"),
-}
-ITEM_KINDS: Final = {event: ItemKind(pack_kind(kind), _STRENGTHS.get(event)) for event, kind in _KINDS.items()}
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -117,8 +80,8 @@ class Draft:
     """A user's state while events are applied to it: mutable, and never handed on; `finish` makes the new state."""
 
     __slots__ = (
-        "_before", "_bounds", "_newest", "_newest_ms", "_oldest_ms",
-        "aliases", "ids", "kinds", "older", "queries", "recent", "strengths", "times", "version",
+        "_before", "_bounds", "_known", "_newest", "_newest_ms", "_oldest_ms", "aliases", "ids", "kinds",
+        "known_places", "older", "places", "queries", "recent", "strengths", "times", "version",
     )  # fmt: skip
 
     def __init__(self, state: UserState | None, bounds: Bounds) -> None:
@@ -130,6 +93,8 @@ class Draft:
         self.ids, self.kinds, self.times, self.strengths = start.ids, start.kinds, start.times, start.strengths
         self.recent = start.recent_events
         self.older, self.queries, self.aliases = start.older, start.queries, start.aliases
+        self.places, self.known_places = start.places, start.known_places
+        self._known: KnownPlaces | None = None  # `known_places`, once an event asks
         self._oldest_ms, self._newest_ms = first_time(start.times), last_time(start.times)
 
     def remember(self, event_id: str) -> bool:
@@ -154,7 +119,9 @@ class Draft:
             return 0
         kind, strength = item_kind
         weight = USUAL_STRENGTH if strength is None else pack_strength(strength(event))
-        return self._add(event.item_id, kind, event.ts_ms, weight)  # type: ignore[union-attr]  # these types have one
+        told = event.place  # type: ignore[union-attr]  # these types have one
+        place = b"" if told is None and not self.places else self._number_of(told, event.ts_ms)
+        return self._add(event.item_id, kind, event.ts_ms, weight, place)  # type: ignore[union-attr]  # as above
 
     def interactions(self) -> list[Interaction]:
         """The newest interactions, oldest first."""
@@ -171,15 +138,17 @@ class Draft:
     def _state(self, cause: StateCause) -> UserState:
         return UserState(
             self.version, cause, self.ids, self.kinds, self.times, self.strengths, self.recent,
-            self.older, self.queries, self.aliases,
+            self.older, self.queries, self.aliases, self.places, self.known_places,
         )  # fmt: skip
 
-    def _add(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes) -> int:
+    def _add(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes, place: bytes) -> int:
         """Add an interaction where its time wants it; 1 when that is not the end."""
         late = ts_ms < self._newest_ms
         if late:
-            self._insert(item_id, kind, ts_ms, strength)
+            self._insert(item_id, kind, ts_ms, strength, place)
         else:
+            if place:
+                self.places += place
             self.ids += pack_id(item_id)
             self.kinds += kind
             self.times += pack_time(ts_ms)
@@ -192,7 +161,7 @@ class Draft:
             self._cut()
         return int(late)
 
-    def _insert(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes) -> None:
+    def _insert(self, item_id: str, kind: bytes, ts_ms: int, strength: bytes, place: bytes) -> None:
         ids = columns.unpack_ids(self.ids, len(self.kinds))
         at = bisect_right(columns.unpack_times(self.times), ts_ms)
         ids.insert(at, item_id)
@@ -200,6 +169,7 @@ class Draft:
         self.kinds = _inserted(self.kinds, at, kind)
         self.times = _inserted(self.times, at * TIME_BYTES, pack_time(ts_ms))
         self.strengths = _inserted(self.strengths, at * STRENGTH_BYTES, strength)
+        self.places = _inserted(self.places, at, place)
         self._oldest_ms = first_time(self.times)
 
     def _cut(self) -> None:
@@ -209,15 +179,50 @@ class Draft:
         oldest_ms = self._newest_ms - bounds.max_age_ms
         surplus = len(ids) - bounds.max_interactions if len(ids) > bounds.most_interactions else 0
         leaving = max(surplus, bisect_left(times, oldest_ms))
-        older = decode_older(self.older)
-        for item_id, kind, ts_ms in zip(ids[:leaving], self.kinds, times, strict=False):
-            _retire(older, item_id, kind, ts_ms)
-        self.older = Raw(_encode(_bounded(older, bounds.max_items, oldest_ms)))
+        left = self.places[:leaving]
+        if any(left):
+            self._know(places.left(decode_places(self.known_places), left, times[:leaving]))
+        retired = map(Leaving, ids[:leaving], self.kinds, times, left or bytes(leaving))
+        self.older = retire(self.older, list(retired), OlderBounds(bounds.max_items, oldest_ms))
         self.ids = columns.pack_ids(ids[leaving:])
         self.kinds = self.kinds[leaving:]
         self.times = self.times[leaving * TIME_BYTES :]
         self.strengths = self.strengths[leaving * STRENGTH_BYTES :]
+        self.places = self.places[leaving:]
         self._oldest_ms = first_time(self.times)
+
+    def _number_of(self, place_id: str | None, ts_ms: int) -> bytes:
+        """What the column of places gets for a place; from the first place told on, that column is kept."""
+        if place_id is None:
+            return NOWHERE if self.places else b""
+        if not self.places:
+            self.places = NOWHERE * len(self.kinds)
+        known = self._known
+        if known is None:
+            known = self._known = decode_places(self.known_places)
+        if place_id in known.ids:
+            return pack_byte(known.ids.index(place_id) + 1)
+        return self._new_place(known, place_id, ts_ms)
+
+    def _new_place(self, known: KnownPlaces, place_id: str, ts_ms: int) -> bytes:
+        """Know one place more; where that is one too many, the one that was used least lately is forgotten."""
+        leaving = len(known.ids)
+        if leaving < MOST_PLACES:
+            self._know(KnownPlaces([*known.ids, place_id], known.times + pack_time(ts_ms)))
+        else:
+            uses = places.last_uses(known, self.places, self.times)
+            leaving = uses.index(min(uses))
+            if ts_ms < uses[leaving]:
+                return NOWHERE  # all the others were used more lately
+            each = known.places()
+            each[leaving] = Place(place_id, ts_ms)
+            self._know(KnownPlaces.of(each))
+            self.places = self.places.replace(pack_byte(leaving + 1), NOWHERE)
+            self.older = without_place(self.older, leaving + 1)
+        return pack_byte(leaving + 1)
+
+    def _know(self, known: KnownPlaces) -> None:
+        self._known, self.known_places = known, Raw(_encode(known))
 
     def _apply_rare(self, event: Event) -> None:
         if isinstance(event, Search):
@@ -227,11 +232,32 @@ class Draft:
             if event.anonymous_id not in aliases:
                 self.aliases = Raw(_encode([*aliases, event.anonymous_id][-MAX_ALIASES:]))
         elif isinstance(event, Inherit):
-            known = {(own.item_id, own.kind, own.ts_ms) for own in self.interactions()}
-            for each in event.interactions:
-                if (each.item_id, each.kind, each.ts_ms) not in known:
-                    self._add(each.item_id, pack_kind(each.kind), each.ts_ms, pack_strength(each.strength))
-            self._add_queries([query for query in event.queries if query not in decode_queries(self.queries)])
+            self._inherit(event)
+
+    def _inherit(self, event: Inherit) -> None:
+        """Take over what another did; what came by an earlier `Inherit` changes nothing."""
+        known = {(own.item_id, own.kind, own.ts_ms) for own in self.interactions()}
+        older = decode_older(self.older).items()
+        for each in event.interactions:
+            item = older.get(each.item_id)
+            behind = item is not None and item.first_ts_ms <= each.ts_ms <= item.last_ts_ms
+            if not behind and (each.item_id, each.kind, each.ts_ms) not in known:
+                place = self._number_of(each.place, each.ts_ms)
+                self._add(each.item_id, pack_byte(each.kind), each.ts_ms, pack_strength(each.strength), place)
+        self._inherit_older(event)
+        self._add_queries([query for query in event.queries if query not in decode_queries(self.queries)])
+
+    def _inherit_older(self, event: Inherit) -> None:
+        for place in event.places:
+            self._number_of(place.place_id, place.last_ts_ms)
+        table = places.translation(event.places, decode_places(self.known_places).ids)
+        theirs = {
+            item_id: replace(item, places=places.translated(item.places, table))
+            for item_id, item in event.older.items()
+        }
+        if theirs:
+            oldest_ms = self._newest_ms - self._bounds.max_age_ms
+            self.older = merge(self.older, theirs, OlderBounds(self._bounds.max_items, oldest_ms))
 
     def _add_queries(self, new: list[Query]) -> None:
         queries = sorted([*decode_queries(self.queries), *new], key=_query_ts)
@@ -241,26 +267,6 @@ class Draft:
 
 def _inserted(column: bytes, at: int, value: bytes) -> bytes:
     return column[:at] + value + column[at:]
-
-
-def _bounded(older: dict[str, OlderItem], most: int, oldest_ms: int) -> dict[str, OlderItem]:
-    """Without the items that left first: those beyond the bound, and those that are too old."""
-    surplus = len(older) - most
-    for place, item in enumerate(older.values()):
-        if place >= surplus and item.last_ts_ms >= oldest_ms:
-            return dict(islice(older.items(), place, None)) if place else older
-    return {}
-
-
-def _retire(older: dict[str, OlderItem], item_id: str, kind: int, ts_ms: int) -> None:
-    """Take an interaction that leaves the newest ones into its item's small record, which moves to the end."""
-    bit = 1 << kind
-    before = older.pop(item_id, None)
-    older[item_id] = (
-        OlderItem(bit, 1, ts_ms)
-        if before is None
-        else OlderItem(before.kinds | bit, before.count + 1, max(before.last_ts_ms, ts_ms))
-    )
 
 
 def _query_ts(query: Query) -> int:

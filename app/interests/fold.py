@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.contracts.events import Event, Forget, Impression
-from app.interests.draft import ITEM_KINDS, Bounds, Draft
+from app.interests.draft import Bounds, Draft
 from app.interests.follow_ups import follow_ups
 from app.interests.intake import ReceivedEvent
+from app.interests.item_kinds import ITEM_KINDS
 from app.interests.state import UserState
 
 

@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Final
 
 from app.contracts.events import Event, Forget, HandOver, Identify, Inherit
 from app.interests.draft import Draft
-from app.interests.state import MAX_ID_LENGTH, decode_aliases, decode_queries
+from app.interests.state import (
+    MAX_ID_LENGTH,
+    OlderItem,
+    decode_aliases,
+    decode_older,
+    decode_places,
+    decode_queries,
+)
+
+MAX_INHERITED_ITEMS: Final = 200
+"""So many older items are handed over: with the longest ids there are, more would not fit into a message."""
 
 
 def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
@@ -21,6 +32,8 @@ def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
                 ts_ms=event.ts_ms,
                 interactions=tuple(draft.interactions()),
                 queries=tuple(decode_queries(draft.queries)),
+                older=_newest(decode_older(draft.older).items()),
+                places=tuple(decode_places(draft.known_places).places()),
             )
         ]
     if isinstance(event, Forget):
@@ -29,6 +42,10 @@ def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
             for alias in decode_aliases(draft.aliases)
         ]
     return ()
+
+
+def _newest(older: dict[str, OlderItem]) -> dict[str, OlderItem]:
+    return dict(list(older.items())[-MAX_INHERITED_ITEMS:])
 
 
 def _derived_id(event: Event, what_for: str) -> str:

@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from app.interests import columns
 from app.interests.columns import STRENGTH_BYTES, TIME_BYTES
-from app.interests.state import NO_OLDER, UserState, decode_older, decode_queries
+from app.interests.older import newer_half
+from app.interests.state import UserState, decode_queries
 
 
 def halved(state: UserState) -> UserState | None:
     """Without the older half of what can be left out first; None when nothing can."""
-    older = decode_older(state.older)
-    if older:
-        kept = dict(list(older.items())[len(older) // 2 + 1 :])
-        return replace(state, older=Raw(msgspec.msgpack.encode(kept)))
+    older = newer_half(state.older)
+    if older is not None:
+        return replace(state, older=older)
     queries = decode_queries(state.queries)
     if not state.kinds and not queries:
         return None
@@ -29,6 +29,6 @@ def halved(state: UserState) -> UserState | None:
         kinds=state.kinds[leaving:],
         times=state.times[leaving * TIME_BYTES :],
         strengths=state.strengths[leaving * STRENGTH_BYTES :],
-        older=NO_OLDER,
+        places=state.places[leaving:],
         queries=Raw(msgspec.msgpack.encode(queries[len(queries) // 2 + 1 :])),
     )

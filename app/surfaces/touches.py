@@ -14,30 +14,42 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from app.errors import StateError
-from app.interests.columns import STRENGTH_BYTES, TIME_BYTES
-from app.interests.state import Kind, UserState
+from app.interests.columns import RECORD, STRENGTH_BYTES, TIME_BYTES
+from app.interests.places import MOST_PLACES
+from app.interests.state import Kind, UserState, decode_older, decode_places
+
+OLDER: Final = np.dtype(
+    [
+        ("kinds", "<u2"),
+        ("count", "<u2"),
+        ("occasions", "<u2"),
+        ("places", "<u2"),
+        ("decayed", "<f4"),
+        ("last_ts_ms", "<i8"),
+        ("first_ts_ms", "<i8"),
+    ]
+)
+"""A record of `OlderItems.records`: the fields of `OlderItem`."""
 
 _NO_NUMBER: Final = -1
 _KINDS: Final = bytes(Kind)
-
-
-class _OlderKinds(Struct, frozen=True, array_like=True, gc=False):
-    """The beginning of an `OlderItem`."""
-
-    kinds: int
-
-
-_decode_older = msgspec.msgpack.Decoder(dict[str, _OlderKinds]).decode
+_PLACES: Final = bytes(range(MOST_PLACES + 1))
 
 
 class History(Struct, frozen=True, gc=False):
-    """What one user did, decoded as far as a batch of users is read together: columns as in `UserState`."""
+    """What one user did, decoded as far as a batch of users is read together: columns as in `UserState`.
+
+    `places` is never left out here; `place_ids[n - 1]` is the user's place n; `older` are the records of `older_ids`.
+    """
 
     item_ids: list[str]
     kinds: bytes
     times: bytes
     strengths: bytes
-    older: dict[str, _OlderKinds]
+    places: bytes
+    place_ids: list[str]
+    older_ids: list[str]
+    older: bytes
 
 
 def history_of(state: UserState) -> History:
@@ -47,11 +59,19 @@ def history_of(state: UserState) -> History:
         StateError: the state is damaged.
     """
     count = len(state.kinds)
-    lengths = len(state.times) / TIME_BYTES, len(state.strengths) / STRENGTH_BYTES
-    if lengths != (count, count) or state.kinds.translate(None, _KINDS):
+    places = state.places or bytes(count)
+    lengths = len(state.times) / TIME_BYTES, len(state.strengths) / STRENGTH_BYTES, len(places)
+    if lengths != (count, count, count) or state.kinds.translate(None, _KINDS) or places.translate(None, _PLACES):
         raise StateError("A user's state cannot be read: its columns do not fit together.")
     try:
-        return History(state.item_ids(), state.kinds, state.times, state.strengths, _decode_older(state.older))
+        older = decode_older(state.older)
+        if len(older.records) % RECORD.size:
+            raise StateError("A user's state cannot be read: its older items are no whole records.")
+        place_ids = decode_places(state.known_places).ids
+        return History(
+            state.item_ids(), state.kinds, state.times, state.strengths, places, place_ids,
+            older.item_ids(), older.records,
+        )  # fmt: skip
     except msgspec.DecodeError as error:
         raise StateError(f"A user's state cannot be read: {error}.") from error
 
@@ -67,9 +87,10 @@ class Touches:
         kinds: (E,) int64, of `Kind`.
         ts_ms: (E,) int64.
         strengths: (E,) float32.
+        places: (E,) uint8, the user's own number of the place, 0 where it is not known.
         older_users: (O,) int64, as `users`.
         older_items: (O,) int64, as `items`.
-        older_kinds: (O,) int64, bit sets as `OlderItem.kinds`.
+        older: (O,) of `OLDER`.
         unnumbered: interactions that were left out.
     """
 
@@ -79,10 +100,16 @@ class Touches:
     kinds: NDArray[np.int64]
     ts_ms: NDArray[np.int64]
     strengths: NDArray[np.float32]
+    places: NDArray[np.uint8]
     older_users: NDArray[np.int64]
     older_items: NDArray[np.int64]
-    older_kinds: NDArray[np.int64]
+    older: NDArray[np.void]
     unnumbered: int
+
+    @property
+    def older_kinds(self) -> NDArray[np.int64]:
+        """(O,) bit sets as `OlderItem.kinds`."""
+        return self.older["kinds"].astype(np.int64)
 
 
 def touches_of(histories: Sequence[History], number_of: Mapping[str, int]) -> Touches:
@@ -94,19 +121,20 @@ def touches_of(histories: Sequence[History], number_of: Mapping[str, int]) -> To
     """
     every = np.arange(len(histories))
     lengths = [len(history.kinds) for history in histories]
-    older_lengths = [len(history.older) for history in histories]
+    older_lengths = [len(history.older_ids) for history in histories]
     numbers = _numbers([history.item_ids for history in histories], sum(lengths), number_of)
-    users, items, kinds, ts_ms, strengths = _numbered(
+    users, items, kinds, ts_ms, strengths, places = _numbered(
         np.repeat(every, lengths),
         numbers,
         _column([history.kinds for history in histories], np.uint8).astype(np.int64),
         _column([history.times for history in histories], "<i8"),
         _column([history.strengths for history in histories], "<f4"),
+        _column([history.places for history in histories], np.uint8),
     )
-    older_users, older_items, older_kinds = _numbered(
+    older_users, older_items, older = _numbered(
         np.repeat(every, older_lengths),
-        _numbers([history.older for history in histories], sum(older_lengths), number_of),
-        np.array([one.kinds for history in histories for one in history.older.values()], np.int64),
+        _numbers([history.older_ids for history in histories], sum(older_lengths), number_of),
+        _column([history.older for history in histories], OLDER),
     )
     return Touches(
         count=len(histories),
@@ -115,11 +143,21 @@ def touches_of(histories: Sequence[History], number_of: Mapping[str, int]) -> To
         kinds=kinds,
         ts_ms=ts_ms,
         strengths=strengths,
+        places=places,
         older_users=older_users,
         older_items=older_items,
-        older_kinds=older_kinds,
+        older=older,
         unnumbered=len(numbers) - len(items),
     )
+
+
+def places_of(histories: Sequence[History], place_ids: Sequence[str | None]) -> NDArray[np.int64]:
+    """(B,) each user's own number of a place, 0 where it is None or the user does not know it."""
+    found = [
+        history.place_ids.index(place) + 1 if place in history.place_ids else 0
+        for history, place in zip(histories, place_ids, strict=True)
+    ]
+    return np.array(found, np.int64)
 
 
 def _numbered(users: NDArray[np.int64], items: NDArray[np.int64], *others: NDArray[Any]) -> list[NDArray[Any]]:

@@ -156,7 +156,7 @@ def _visit(rng: Random, shelf: Sequence[str], near: Sequence[Sequence[int]], num
         stars = float(rng.randrange(1, 6))
         interactions.append(Interaction(shelf[place], Kind.RATE, _NOW_MS + 60_000 * step, stars))
     older = rng.sample(shelf, min(_OLDER, len(shelf))) if full else []
-    age = {item_id: OlderItem(1 << Kind.RATE, 1, _NOW_MS) for item_id in older}
+    age = {item_id: OlderItem(1 << Kind.RATE, 1, 1, 1, 1.0, _NOW_MS, _NOW_MS) for item_id in older}
     cause, recent = StateCause(f"event-{number}", "rate", _NOW_MS, _NOW_MS), rng.randbytes(256)
     states = [
         UserState.of(number, cause, until, older=age, recent_events=recent)

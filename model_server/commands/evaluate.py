@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from app.data.formats.names import Format
 from app.errors import SettingsError
 
 
@@ -14,18 +15,32 @@ class Protocol(StrEnum):
 
     LOO = "loo"
     STREAM = "stream"
+    BASKET = "basket"
+
+
+_SHARE: Final = {Protocol.LOO: 1.0, Protocol.STREAM: 1.0, Protocol.BASKET: 0.25}
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     protocol: Annotated[
-        Protocol, typer.Option(help="loo: every user's last event; stream: every event after the cut, as it comes")
+        Protocol,
+        typer.Option(
+            help="loo: every user's last event; stream: every event after the cut, as it comes; "
+            "basket: every basket after the cut"
+        ),
     ] = Protocol.LOO,
+    task: Annotated[str, typer.Option(help="basket: next, discover, cart or promotion; empty: next")] = "",
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder")
     ] = "movielens-100k",
+    format_: Annotated[Format, typer.Option("--format", help="of the file; auto looks at it")] = Format.AUTO,
     map_: Annotated[str, typer.Option("--map", help="columns of the file, as for riverrun train")] = "",
     catalog: Annotated[Path | None, typer.Option(help="file with the items")] = None,
     catalog_map: Annotated[str, typer.Option(help="its columns, as for riverrun train")] = "",
+    min_events: Annotated[
+        int, typer.Option(min=0, help="leave out users and items with fewer, until none is left (k-core)")
+    ] = 0,
+    newest_events: Annotated[int, typer.Option(min=0, help="only so many of the newest; 0: all")] = 0,
     models: Annotated[
         str,
         typer.Option(
@@ -47,7 +62,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         str, typer.Option(help="numbers with commas between; whatever chance has a part in is done once with each")
     ] = "0",
     train_share: Annotated[float, typer.Option(min=0.01, max=0.99, help="share of the data before the cut")] = 0.6,
-    share: Annotated[float, typer.Option(min=0, max=1, help="of what comes after the cut, how much is asked")] = 1.0,
+    share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="of what comes after the cut, how much is asked: stream 1, basket .25"),
+    ] = None,
     max_events: Annotated[int, typer.Option(min=0, help="stream: at most this many events; 0: all")] = 0,
     repeats: Annotated[
         bool,
@@ -58,7 +76,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     ] = False,
     noise: Annotated[int, typer.Option(min=0, help="also ask with this many random events in each history")] = 0,
     plots: Annotated[Path | None, typer.Option(help="folder for the pictures and a page of HTML")] = None,
-    epochs: Annotated[int, typer.Option(min=0, help="with --train; 0: what suits the data")] = 0,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="with --train: a .json or .toml file with training options, as for riverrun train"),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="with --train: passes over the data, at most")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
@@ -71,19 +93,22 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     from app.settings import load_settings  # noqa: PLC0415
     from model_server.evaluation.request import EvaluationRequest  # noqa: PLC0415
     from model_server.evaluation.session import run_evaluation  # noqa: PLC0415
+    from model_server.training.chosen import read_choices  # noqa: PLC0415
 
-    choices = {"epochs": epochs} if epochs else {}
+    choices = {**(read_choices(options) if options else {}), **({"epochs": epochs} if epochs else {})}
     request = EvaluationRequest(
         protocol=protocol.value,
-        task="",
-        source=DataSource(data=data, map=map_, catalog=catalog, catalog_map=catalog_map),
+        task=task or ("next" if protocol is Protocol.BASKET else ""),
+        source=DataSource(
+            data, format_, map_, catalog, catalog_map, min_events=min_events, newest_events=newest_events
+        ),
         models=tuple(_words(models)),
         against=against,
         choices=choices if train else None,
         seeds=_seeds(seeds),
         versions=tuple(version or ()),
         train_share=train_share,
-        share=share,
+        share=share if share is not None else _SHARE[protocol],
         max_events=max_events,
         repeats=repeats,
         staleness=staleness,

@@ -21,7 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server.counts.entries import Entries, Readings
-from model_server.counts.neighbours import NeighbourTable
+from model_server.counts.neighbours import NeighbourTable, Reading
+
+READING: Final = Reading(recency=0.8, length=20)
+"""How a history is read: the formula's weights, as far back as they matter."""
 
 NOTHING: Final = -1
 _MS_PER_DAY: Final = 86_400_000
@@ -118,11 +121,13 @@ class CoVisitation:
         """What histories speak for, an entry for each pair of a read item and its neighbour."""
         known = readings.of_items_below(len(self._counts))
         readable = known.kept(self._counts[known.items] > 0)
-        neighbours = self._neighbours[readable.items]
+        neighbours = self._neighbours[readable.items].ravel().astype(np.int64)
         worth = self._weights[readable.items] * (readable.weights / self._counts[readable.items])[:, None]
-        rows, places = np.nonzero(neighbours != NOTHING)
-        found = neighbours[rows, places]
-        return Entries(readable.users[rows], found.astype(np.int64), worth[rows, places] * self._damping[found])
+        users, worth = np.repeat(readable.users, self._options.neighbours), worth.ravel()
+        held = neighbours != NOTHING
+        if not held.all():
+            neighbours, users, worth = neighbours[held], users[held], worth[held]
+        return Entries(users, neighbours, worth * self._damping[neighbours])
 
     def snapshot(self, items: int) -> CountedPairs:
         """What was counted of the first so many items, as a copy."""
@@ -210,7 +215,7 @@ class CoVisitation:
         rows, neighbours, weights = rows[met], neighbours[met], weights[met]
         places = weakest[number[met], rank[met]]
         theirs = self._weights[rows, places]
-        self.cut += len(met) - int((self._neighbours[rows, places] == NOTHING).sum())
+        self.cut += len(met) - int((theirs <= 0).sum())
         wins = weights > theirs
         self._weights[rows, places] = np.where(wins, weights, theirs - weights)
         self._neighbours[rows[wins], places[wins]] = neighbours[wins]

@@ -27,7 +27,7 @@ class EaseOptions:
     Args:
         regularisation: lambda, in rows: a weight needs about so many of them to become large.
         neighbours: K, the strongest kept of each item.
-        max_items: the inverse is dense: 6,000 items take 150 MB and about 10 s on one core, twice as many items four
+        max_items: the inverse is dense: 6,000 items take 500 MB and about 10 s on one core, twice as many items four
             times the memory and eight times the time. Of a larger catalog the `max_items` most frequent items are
             learned and the others have empty rows: they speak for nothing and nothing speaks for them.
     """
@@ -58,17 +58,24 @@ def _weights(rows: sparse.csr_array, options: EaseOptions) -> sparse.csr_array:
     size = rows.shape[1]
     if not size:
         return sparse.csr_array((0, 0), dtype=np.float32)
-    inverse = _inverse((rows.T @ rows).toarray().astype(np.float32), options.regularisation)
+    inverse = _inverse(_gram(rows), options.regularisation)
     inverse /= -np.diag(inverse).copy()
     np.fill_diagonal(inverse, 0.0)
     blocks = []
     for start in range(0, size, _BLOCK):
         block = np.maximum(inverse[start : start + _BLOCK], 0.0)
-        if options.neighbours < size:
-            least = np.partition(block, size - options.neighbours, axis=1)[:, size - options.neighbours]
-            block[block < least[:, None]] = 0.0
         blocks.append(strongest(sparse.csr_array(block), options.neighbours))
     return sparse.vstack(blocks, format="csr")
+
+
+def _gram(rows: sparse.csr_array) -> NDArray[np.float32]:
+    """X'X, a block at a time: where it is nearly full, its sparse form takes several times as much."""
+    columns = rows.T.tocsr()
+    size = rows.shape[1]
+    gram = np.empty((size, size), dtype=np.float32)
+    for start in range(0, size, _BLOCK):
+        gram[start : start + _BLOCK] = (columns[start : start + _BLOCK] @ rows).toarray()
+    return gram
 
 
 def _inverse(gram: NDArray[np.float32], regularisation: float) -> NDArray[np.float32]:

@@ -18,14 +18,22 @@ def user_items(log: Interactions) -> sparse.csr_array:
 
 
 def basket_items(log: Interactions) -> sparse.csr_array:
-    """(baskets, N) float32: 1 for each item in it. What a user did in one and the same millisecond is one basket."""
+    """(baskets, N) float32: 1 for each item in it; where baskets are not known, see `baskets_of`."""
+    return _ones(baskets_of(log), log)
+
+
+def baskets_of(log: Interactions) -> NDArray[np.int64]:
+    """(E,) a number for each interaction's basket; what a user did in one millisecond where baskets are not known."""
+    if log.baskets is not None:
+        _, known = np.unique(log.baskets, return_inverse=True)
+        return known.astype(np.int64)
     order = np.lexsort((log.ts_ms, log.users))
     users, ts_ms = log.users[order], log.ts_ms[order]
     starts = np.ones(len(log), dtype=np.bool_)
     starts[1:] = (users[1:] != users[:-1]) | (ts_ms[1:] != ts_ms[:-1])
     baskets = np.empty(len(log), dtype=np.int64)
     baskets[order] = np.cumsum(starts) - 1
-    return _ones(baskets, log)
+    return baskets
 
 
 def _ones(rows: NDArray[np.int64], log: Interactions) -> sparse.csr_array:

@@ -102,13 +102,11 @@ def strongest(rows: sparse.csr_array, count: int) -> sparse.csr_array:
     rows = rows.tocsr()
     rows.sum_duplicates()
     rows.eliminate_zeros()
-    row_of = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    # By row, the largest first, equal ones by column: lexsort takes its last key first.
-    order = np.lexsort((rows.indices, -rows.data, row_of))
-    place_in_row = np.arange(len(order)) - rows.indptr[row_of[order]]
-    kept = np.sort(order[place_in_row < count])
-    sizes = np.minimum(np.diff(rows.indptr), count)
-    starts = np.concatenate(([0], np.cumsum(sizes)))
+    kept = np.ones(len(rows.data), dtype=np.bool_)
+    for row in np.flatnonzero(np.diff(rows.indptr) > count):
+        entries = slice(rows.indptr[row], rows.indptr[row + 1])
+        kept[entries] = _largest(rows.data[entries], count)
+    starts = np.concatenate(([0], np.cumsum(np.minimum(np.diff(rows.indptr), count))))
     return sparse.csr_array((rows.data[kept], rows.indices[kept], starts), shape=rows.shape)
 
 
@@ -119,6 +117,14 @@ def table_of(rows: sparse.csr_array) -> NeighbourTable:
         neighbours=rows.indices.astype(np.int32),
         weights=rows.data.astype(np.float32),
     )
+
+
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """Which of the values are the `count` largest, of equal ones the first; there are more values than that."""
+    least = np.partition(values, len(values) - count)[len(values) - count]
+    largest: NDArray[np.bool_] = values > least
+    largest[np.flatnonzero(values == least)[: count - np.count_nonzero(largest)]] = True
+    return largest
 
 
 def _powers(count: int, reading: Reading) -> NDArray[np.float32]:

@@ -1,9 +1,11 @@
 """Ranking metrics over the full catalog, any number of relevant items per case.
 
-At k, for a case with R relevant items of which some are among the first k. HR: 1 if any is. Recall: their share of R.
-NDCG: the sum of 1 / log2(rank + 1) over them, divided by what the best order would reach, the first min(k, R) ranks
-(Järvelin and Kekäläinen, 2002). MRR: 1 / rank of the first. With R = 1 recall is HR. Ranks count from 1; items with
-equal scores share the average of their ranks, so a model that scores everything alike gets nothing for it.
+At k, for a case with R relevant items of which some are among the first k:
+HR: 1 if any is. Recall: their share of min(k, R), what k places can hold (R_cap@k in BEIR, Thakur et al. 2021).
+Uncapped recall: their share of R. NDCG: the sum of 1 / log2(rank + 1) over them, divided by what the best order would
+reach, the first min(k, R) ranks (Järvelin and Kekäläinen, 2002). MRR: 1 / rank of the first. With R = 1 both recalls
+are HR. Ranks count from 1; items with equal scores share the average of their ranks, so a model that scores everything
+alike gets nothing for it.
 """
 
 from collections.abc import Sequence
@@ -37,6 +39,7 @@ class CaseMetrics:
     recall10: NDArray[np.float64]
     ndcg10: NDArray[np.float64]
     mrr10: NDArray[np.float64]
+    uncapped_recall10: NDArray[np.float64]
 
 
 def target_ranks(scores: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -105,16 +108,18 @@ def case_metrics(ranks: NDArray[np.float64], counts: NDArray[np.int64]) -> CaseM
         counts: (C,) how many belong to each case, at least 1; their sum is T.
     """
     if not len(counts):
-        return CaseMetrics(*(np.zeros(0) for _ in range(4)))
+        return CaseMetrics(*(np.zeros(0) for _ in range(5)))
     starts = np.cumsum(counts) - counts
     hits = ranks <= CUTOFF
     gains = np.add.reduceat(np.where(hits, 1 / np.log2(ranks + 1), 0.0), starts)
     first = np.minimum.reduceat(ranks, starts)
+    found = np.add.reduceat(hits.astype(np.float64), starts)
     return CaseMetrics(
         hr10=(first <= CUTOFF).astype(np.float64),
-        recall10=np.add.reduceat(hits.astype(np.float64), starts) / counts,
+        recall10=found / np.minimum(counts, CUTOFF),
         ndcg10=gains / _IDEAL[np.minimum(counts, CUTOFF)],
         mrr10=np.where(first <= CUTOFF, 1 / first, 0.0),
+        uncapped_recall10=found / counts,
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
 from app.surfaces.marks import Pairs
-from app.surfaces.touches import Touches
+from app.surfaces.touches import OLDER, Touches
 from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases, Recommender
@@ -170,8 +170,9 @@ def _touches(histories: Sequence[Interactions], slots: NDArray[np.int64]) -> Tou
         kinds=np.concatenate([history.kinds for history in histories]).astype(np.int64),
         ts_ms=np.concatenate([history.ts_ms for history in histories]),
         strengths=np.concatenate([history.ratings for history in histories]),
+        places=np.zeros(sum(lengths), np.uint8),
         older_users=none,
         older_items=none,
-        older_kinds=none,
+        older=np.zeros(0, OLDER),
         unnumbered=0,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from rich.table import Table
 
@@ -11,18 +12,34 @@ from model_server.evaluation.results import RANKING, Slice
 
 Json = Mapping[str, object]
 
-# Name in the JSON line -> heading; the others are in the JSON line and on the page only.
-COLUMNS = {
+RIGHT: Final = {
     "hr10": "HR@10",
     "recall10": "recall@10",
     "ndcg10": "NDCG@10",
     "mrr10": "MRR@10",
+    "uncapped_recall10": "uncapped",
+}
+"""Measures of how right the lists are, and their headings."""
+
+LISTS: Final = {
     "coverage10": "coverage",
+    "gini10": "Gini",
     "novelty10": "novelty",
     "ild10": "distance",
-    "gini10": "Gini",
     "calibration10": "calibration",
 }
+"""Measures of what they are like apart from that."""
+
+PREDICTIONS: Final = {
+    **{
+        f"{measure}_{what}": f"{title} {what}"
+        for what in ("like", "click", "purchase")
+        for measure, title in (("auc", "AUC"), ("log_loss", "log-loss"))
+    },
+    "mae": "MAE",
+    "rmse": "RMSE",
+}
+"""Measures of predictions about an event whose item is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,66 +113,87 @@ def json_of(report: Report) -> Json:
     return line | ({"task": report.task} if report.task else {}) | ({"noise": report.noise} if report.noise else {})
 
 
-def table_of(report: Report) -> Table:
-    """Every model with its means, the interval of the difference in NDCG@10, and what its fit took."""
-    measures = [name for name in COLUMNS if any(name in model.values for model in report.results.values())]
-    if all(model.values["hr10"] == model.values["recall10"] for model in report.results.values()):
-        measures.remove("recall10")  # one relevant item in every case
-    table = Table(title=report.title, caption=_caption(report))
-    table.add_column("model")
-    for name in measures:
-        table.add_column(COLUMNS[name], justify="right")
+def tables_of(report: Report) -> list[Table]:
+    """Everything that people read: what was reached, against whom, what the lists are like, and what else was asked."""
+    late = any(model.late for model in report.results.values())
+    noisy = any(model.noisy for model in report.results.values())
+    tables = [_main_table(report), _value_table(report, "What the lists are like", LISTS)]
     if report.against:
-        table.add_column(f"NDCG@10 less {report.against}'s", justify="right")
-    table.add_column("fit s", justify="right")
-    table.add_column("fit MB", justify="right")
+        tables.insert(1, _difference_table(report, report.against))
+    if any(name in model.values for name in PREDICTIONS for model in report.results.values()):
+        tables.append(_value_table(report, "Predictions about events whose item is known", PREDICTIONS))
+    return [*tables, *([staleness_table(report)] if late else []), *([noise_table(report)] if noisy else [])]
+
+
+def measured_in(report: Report, measures: Mapping[str, str]) -> list[str]:
+    """Which of these measures any model has; recall is left out where it is the same as HR."""
+    found = [name for name in measures if any(name in model.values for model in report.results.values())]
+    if all(model.values["hr10"] == model.values["recall10"] for model in report.results.values()):
+        found = [name for name in found if not name.endswith("recall10")]  # one relevant item in every case
+    return found
+
+
+def _main_table(report: Report) -> Table:
+    table = _table(report.title, [*(RIGHT[name] for name in measured_in(report, RIGHT)), "fit s", "fit MB"])
+    table.caption = caption(report)
     for name, model in report.results.items():
-        cells = [f"{model.values[measure]:.4f}" if measure in model.values else "" for measure in measures]
-        compared = [signed(model.difference["ndcg10"]) if model.difference else ""] if report.against else []
-        table.add_row(name, *cells, *compared, f"{model.fit_seconds:,.1f}", f"{model.fit_peak_mb:,.0f}")
+        cells = [f"{model.values[measure]:.4f}" for measure in measured_in(report, RIGHT)]
+        table.add_row(name, *cells, f"{model.fit_seconds:,.1f}", f"{model.fit_peak_mb:,.0f}")
     return table
 
 
-def staleness_table(report: Report) -> Table | None:
-    """HR@10 by how late the state is; None where that was not asked."""
-    lags = list(next(iter(report.results.values())).late) if report.results else []
-    if not lags:
-        return None
-    table = Table(title="HR@10 by how late the user's state is", caption="interval: 95%, bootstrap over users")
-    table.add_column("state is late by")
-    for name in report.results:
-        table.add_column(name, justify="right")
-    live = [model.intervals["hr10"] for model in report.results.values()]
-    table.add_row("nothing", *(spread(each) for each in live))
-    for lag in lags:
-        table.add_row(lag, *(spread(model.late[lag]["hr10"]) for model in report.results.values()))
+def _difference_table(report: Report, against: str) -> Table:
+    table = _table(f"Less {against}'s, with 95% intervals", ["HR@10", "NDCG@10"])
+    for name, model in report.results.items():
+        if model.difference:
+            table.add_row(name, signed(model.difference["hr10"]), signed(model.difference["ndcg10"]))
     return table
 
 
-def noise_table(report: Report) -> Table | None:
-    """What random events do to the lists; None where that was not asked."""
-    noisy = {name: model.noisy for name, model in report.results.items() if model.noisy}
-    if not noisy:
-        return None
-    table = Table(title=f"{report.noise} random events among the newest 10 of every history")
-    for heading in ("model", "share of the list that stays", "HR@10 changes by", "NDCG@10 changes by"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
-    for name, measured in noisy.items():
-        table.add_row(name, spread(measured["kept10"]), signed(measured["hr10"]), signed(measured["ndcg10"]))
+def _value_table(report: Report, title: str, measures: Mapping[str, str]) -> Table:
+    there = measured_in(report, measures)
+    table = _table(title, [measures[name] for name in there])
+    for name, model in report.results.items():
+        table.add_row(name, *(f"{model.values[measure]:.3f}" if measure in model.values else "" for measure in there))
     return table
 
 
-def spread(interval: Interval) -> str:
-    """`.1234 [.1200, .1270]`."""
-    return f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+def staleness_table(report: Report) -> Table:
+    """HR@10 by how late the state is."""
+    table = _table("HR@10 by how late the user's state is", list(report.results), first="late by")
+    table.add_row("nothing", *(f"{model.values['hr10']:.4f}" for model in report.results.values()))
+    for lag in next(iter(report.results.values())).late:
+        table.add_row(lag, *(f"{model.late[lag]['hr10'].mean:.4f}" for model in report.results.values()))
+    return table
+
+
+def noise_table(report: Report) -> Table:
+    """What random events do to the lists."""
+    table = _table(
+        f"{report.noise} random events among the newest 10 of every history", ["list kept", "HR@10", "change of HR@10"]
+    )
+    for name, model in report.results.items():
+        if model.noisy:
+            kept, noisy_hr = model.noisy["kept10"].mean, model.values["hr10"] + model.noisy["hr10"].mean
+            table.add_row(name, f"{kept:.3f}", f"{noisy_hr:.4f}", signed(model.noisy["hr10"]))
+    return table
 
 
 def signed(interval: Interval) -> str:
-    """The same of a difference."""
+    """A difference, `+.012 [+.009, +.015]`."""
     return f"{interval.mean:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
 
 
-def _caption(report: Report) -> str:
+def _table(title: str, headings: Sequence[str], first: str = "model") -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def caption(report: Report) -> str:
+    """How it was measured, in a line."""
     hidden = "" if report.parameters.get("repeats", True) else ", what the user has had left out"
     return f"full ranking over the catalog{hidden}; intervals: 95%, paired bootstrap over users"
 

@@ -17,7 +17,7 @@ class EvaluationRequest:
         source: the data.
         models: names of recommenders; empty: riverrun, where there is one, and the cheap counts.
         against: the model with which the others are compared; empty: the best one that is not riverrun's.
-        choices: how to train where the person said so, the seed apart; None: nothing is trained.
+        choices: training options in the place of those that suit the data; None: nothing is trained.
         seeds: everything that has to do with chance is done once with each.
         versions: folders of model versions that exist already.
         train_share: stream and basket: how much of the data lies before the cut.

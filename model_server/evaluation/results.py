@@ -14,7 +14,7 @@ from model_server.evaluation.metrics import CaseMetrics
 from model_server.evaluation.predictions import rating_errors
 from model_server.evaluation.tally import Answers
 
-RANKING: Final = ("hr10", "recall10", "ndcg10", "mrr10")
+RANKING: Final = ("hr10", "recall10", "ndcg10", "mrr10", "uncapped_recall10")
 # History lengths at which slices begin; the last one is open.
 _SLICES: Final = (0, 1, 5, 10, 20, 50, 100, 200)
 
@@ -69,7 +69,7 @@ def mean_values(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def columns_of(runs: Sequence[Run], form: str) -> NDArray[np.float64]:
-    """(C, 4) the ranking metrics of each case in this form, means over the seeds."""
+    """(C, 5) the ranking metrics of each case in this form, means over the seeds."""
     each = [np.stack(list(_named(run.answers[form].metrics).values()), axis=1) for run in runs]
     means: NDArray[np.float64] = np.mean(each, axis=0)
     return means
@@ -101,4 +101,4 @@ def popularity_shares(runs: Sequence[Run], form: str, facts: ItemFacts) -> NDArr
 
 
 def _named(metrics: CaseMetrics) -> dict[str, NDArray[np.float64]]:
-    return {"hr10": metrics.hr10, "recall10": metrics.recall10, "ndcg10": metrics.ndcg10, "mrr10": metrics.mrr10}
+    return {name: getattr(metrics, name) for name in RANKING}

@@ -188,6 +188,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
         recall10=np.concatenate([part.metrics.recall10 for part in parts]),
         ndcg10=np.concatenate([part.metrics.ndcg10 for part in parts]),
         mrr10=np.concatenate([part.metrics.mrr10 for part in parts]),
+        uncapped_recall10=np.concatenate([part.metrics.uncapped_recall10 for part in parts]),
     )
     return Answers(
         users=np.concatenate([part.users for part in parts]),

@@ -10,8 +10,10 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.interests.state import Kind
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import Touches
+from model_server.counts.covisitation import READING as COVISITATION_READING
 from model_server.counts.entries import Entries, Readings, newest_readings, read_table
 from model_server.counts.neighbours import NeighbourTable, Reading
 from model_server.hybrid.blend import Blended, BlendWeights, Ordered, blend, stacked
@@ -26,8 +28,7 @@ RETRIEVED: Final = 100
 
 POPULAR: Final = 50
 """How many of what is popular are offered."""
-_NEGATIVE: Final = np.array(sorted(NEGATIVE_KINDS), np.int64)
-COVISITATION_READING: Final = Reading(recency=0.8, length=20)
+_SPEAKS_FOR: Final = np.array([number not in NEGATIVE_KINDS for number in range(max(Kind) + 1)])
 
 
 class ReadsPairs(Protocol):
@@ -90,15 +91,16 @@ class Hybrid:
 
     def __init__(self, counted: CountedSources, weights: BlendWeights, order: Order | None = None) -> None:
         self._counted = counted
-        self.asked = weights.asked()
-        self._numbers = np.array([weights.of(source) for source in self.asked], np.float32)
+        self._asked = weights.asked()
+        self.names = tuple(source.value for source in self._asked)
+        self._numbers = np.array([weights.of(source) for source in self._asked], np.float32)
         self._order = order or self._blended
 
     def best(self, view: IndexView, asking: Asking, popular: PopularSlots, size: int) -> Ordered:
-        """Every user's `size` best; `Ordered.sources` are places in `asked`."""
+        """Every user's `size` best; `Ordered.sources` are places in `names`."""
         offers = Offers(
             asking.touches.count,
-            [self._offered(source, view, asking, popular) for source in self.asked],
+            [self._offered(source, view, asking, popular) for source in self._asked],
             asking.hidden,
             ~view.hidden.cpu().numpy(),
         )
@@ -135,7 +137,7 @@ def readings_of(touches: Touches, rows: NDArray[np.int64], reading: Reading) -> 
         rows: (E,) the counts' row of each touch, negative for none.
         reading: how far back, and what older ones are worth.
     """
-    read = ~np.isin(touches.kinds, _NEGATIVE)
+    read = _SPEAKS_FOR[touches.kinds]
     return newest_readings(touches.users[read], rows[read], reading.length, reading.recency)
 
 

@@ -8,13 +8,14 @@ import torch
 from app.data.interactions import Interactions
 from app.data.popularity import decayed_counts
 from app.surfaces.marks import Pairs
+from model_server.counts.covisitation import READING as COVISITATION_READING
 from model_server.counts.entries import Entries, Readings, newest_readings, read_table
 from model_server.counts.neighbours import Reading
 from model_server.hybrid.blend import Blended
 from model_server.hybrid.choice import cases_of, choose
 from model_server.hybrid.counting import count, options_for
 from model_server.hybrid.parts import BlendGain, HybridParts
-from model_server.hybrid.sources import COVISITATION_READING, POPULAR, RETRIEVED
+from model_server.hybrid.sources import POPULAR, RETRIEVED
 from model_server.hybrid.worths import Offers, retrieved
 from model_server.model.network import SequenceNetwork
 from model_server.model.sequences import NEGATIVE_KINDS, first_read, padded_batch

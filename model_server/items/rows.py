@@ -74,8 +74,10 @@ class ItemRows:
 
     def slots_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The slots of these rows, `NONE` for an item that the index does not know."""
-        slots = np.full(len(rows), NONE, np.int64)
         known = rows < len(self._slots)  # the others were handed out after `link`
+        if known.all():
+            return self._slots[rows]
+        slots = np.full(len(rows), NONE, np.int64)
         slots[known] = self._slots[rows[known]]
         return slots
 

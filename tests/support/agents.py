@@ -75,7 +75,7 @@ def agents(
 
 
 class Traffic:
-    """Seeded visitors: each one's events in time order, some impressions, some sent twice."""
+    """Seeded visitors: each one's events in time order, some impressions, some sent twice, at too many places."""
 
     def __init__(self, users: int, seed: int = 7) -> None:
         self._users = users
@@ -93,6 +93,7 @@ class Traffic:
             event = kind(
                 event_id=f"e{self._sent}", user_id=f"user-{rng.randrange(self._users)}", ts_ms=self._now_ms,
                 item_id=f"item-{rng.randrange(500)}", session_id="s", surface="home",
+                place=f"place-{self._sent % 23}" if self._sent % 3 else None,
             )  # fmt: skip
             yield event
             if rng.random() < 0.02:

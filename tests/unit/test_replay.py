@@ -37,3 +37,14 @@ def test_purchases_have_their_quantities_or_one() -> None:
     assert [
         event.quantity for event in events_of(log_of(kinds[:1], [5], None), 0, 1) if isinstance(event, Purchase)
     ] == [1]
+
+
+def test_an_event_happened_where_the_data_says_or_nowhere() -> None:
+    kinds = [Kind.PURCHASE, Kind.VIEW, Kind.RATE]
+    dataset = log_of(kinds, [np.nan, np.nan, 4], None)
+    assert [event.place for event in events_of(dataset, 0, 3) if isinstance(event, Purchase | View | Rate)] == [
+        None
+    ] * 3
+    places = replace(dataset.interactions, places=np.array([1, -1, 0], np.int32), place_ids=("north", "south"))
+    events = events_of(replace(dataset, interactions=places), 0, 3)
+    assert [event.place for event in events if isinstance(event, Purchase | View | Rate)] == ["south", None, "north"]

@@ -26,7 +26,6 @@ from model_server.evaluation.cases import Cases, Fit
 _DIMENSION: Final = 64
 _LENGTH: Final = 50
 _BATCH: Final = 32
-_EPOCHS: Final = 15
 _SAMPLED: Final = 2_048
 # Candidates scored at once: 256 histories of 50 items with 2,048 of them are 100 MB.
 _BLOCK: Final = 2_048
@@ -66,27 +65,27 @@ class AttentionScorer(nn.Module):
         return scores
 
 
-def attention(context: Context) -> Fit:
+def attention(context: Context, epochs: int = 15) -> Fit:
     """Softmax over the catalog, sampled beyond 2,048 items."""
 
     def fit(part: Interactions) -> Frozen:
         with seeded(context.seed, context.device) as rng:
             scorer = AttentionScorer(len(part.item_ids)).to(context.device)
-            minimise(scorer, _losses(scorer, part, rng, context.device), learning_rate=2e-3)
+            losses = (loss for _ in range(epochs) for loss in _epoch(scorer, part, rng, context.device))
+            minimise(scorer, losses, learning_rate=2e-3)
         return Frozen(lambda cases: _scores(scorer, cases, len(part.item_ids), context.device))
 
     return fit
 
 
-def _losses(
+def _epoch(
     scorer: AttentionScorer, part: Interactions, rng: np.random.Generator, device: torch.device
 ) -> Iterator[Tensor]:
-    for _ in range(_EPOCHS):
-        for rows in batches(chunks(part, _LENGTH, rng), _BATCH):
-            batch = rows.to(device)
-            known = batch[:, 1:] != PADDING
-            choice = choice_with(batch[:, 1:][known], len(part.item_ids), _SAMPLED, rng)
-            yield functional.cross_entropy(scorer(batch[:, :-1], choice.items)[known], choice.places)
+    for rows in batches(chunks(part, _LENGTH, rng), _BATCH):
+        batch = rows.to(device)
+        known = batch[:, 1:] != PADDING
+        choice = choice_with(batch[:, 1:][known], len(part.item_ids), _SAMPLED, rng)
+        yield functional.cross_entropy(scorer(batch[:, :-1], choice.items)[known], choice.places)
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ from app.contracts.catalog import item_text
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import minimise, seeded
-from model_server.evaluation.baselines.pairs import history_ends, newest_first
+from model_server.evaluation.baselines.pairs import HistoryEnd, history_ends, newest_first
 from model_server.evaluation.cases import Cases, Fit
 
 _WORDS: Final = 20_000
@@ -29,7 +29,6 @@ _ITEM_WORDS: Final = 16
 _QUERY_ITEMS: Final = 5
 _WIDTH: Final = 64
 _BATCH: Final = 128
-_PAIRS: Final = 200_000
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -74,7 +73,7 @@ class TextTower(nn.Module):
         return functional.normalize(self.output((looks[..., None] * states).sum(dim=1)), dim=-1)
 
 
-def bilstm(context: Context) -> Fit:
+def bilstm(context: Context, pairs: int = 150_000) -> Fit:
     """One softmax over the items of a batch, corrected for how often an item is there because it is popular (logQ)."""
     texts = [item_text(item) for item in context.catalog]
 
@@ -83,7 +82,7 @@ def bilstm(context: Context) -> Fit:
         numbers = [words.of(text) for text in texts]
         with seeded(context.seed, context.device) as rng:
             tower = TextTower(len(words)).to(context.device)
-            minimise(tower, _losses(tower, numbers, part, rng), learning_rate=2e-3)
+            minimise(tower, _losses(tower, numbers, part, history_ends(part, pairs, rng)), learning_rate=2e-3)
         items = _vectors(tower, numbers)
         return Frozen(lambda cases: _scores(tower, numbers, items, cases))
 
@@ -91,10 +90,9 @@ def bilstm(context: Context) -> Fit:
 
 
 def _losses(
-    tower: TextTower, numbers: Sequence[list[int]], part: Interactions, rng: np.random.Generator
+    tower: TextTower, numbers: Sequence[list[int]], part: Interactions, ends: Sequence[HistoryEnd]
 ) -> Iterator[Tensor]:
     frequency = torch.from_numpy(np.bincount(part.items, minlength=len(numbers)) / len(part)).log()
-    ends = history_ends(part, _PAIRS, rng)
     for start in range(0, len(ends), _BATCH):
         batch = ends[start : start + _BATCH]
         wanted = np.unique([end.item for end in batch])

@@ -11,7 +11,7 @@ from model_server.counts import ease as ease_counts
 from model_server.counts import item_knn as knn_counts
 from model_server.counts.ease import EaseOptions
 from model_server.counts.item_knn import KnnOptions
-from model_server.counts.matrices import basket_items, user_items
+from model_server.counts.matrices import basket_items, baskets_of, user_items
 from model_server.counts.neighbours import NeighbourTable, Reading, score_many
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.cases import Cases, Fit
@@ -65,7 +65,8 @@ def _by_cart(table: NeighbourTable) -> Frozen:
 
 
 def _newest_basket(history: Interactions) -> NDArray[np.int32]:
-    return history.items[history.ts_ms == history.ts_ms[-1]] if len(history) else history.items
+    baskets = baskets_of(history)
+    return history.items[baskets == baskets[-1]] if len(history) else history.items
 
 
 def _dense(table: NeighbourTable, histories: Sequence[NDArray[np.int32]], reading: Reading) -> NDArray[np.floating]:

@@ -25,7 +25,6 @@ _DIMENSION: Final = 64
 _HIDDEN: Final = 64
 _LENGTH: Final = 50
 _BATCH: Final = 32
-_EPOCHS: Final = 15
 _NEGATIVES: Final = 8
 # Pairs of a user and an item that are scored at once: 64 hidden units each are 64 MB.
 _PAIRS: Final = 250_000
@@ -78,31 +77,31 @@ class PairMlp(nn.Module):
         return logits
 
 
-def mlp(context: Context) -> Fit:
+def mlp(context: Context, epochs: int = 15) -> Fit:
     """Cross-entropy against eight random items for each."""
 
     def fit(part: Interactions) -> Frozen:
         features = item_features(context.catalog, context.encoder)
         with seeded(context.seed, context.device) as rng:
             network = PairMlp(features).to(context.device)
-            minimise(network, _losses(network, part, rng, context.device), learning_rate=2e-3)
+            losses = (loss for _ in range(epochs) for loss in _epoch(network, part, rng, context.device))
+            minimise(network, losses, learning_rate=2e-3)
         return Frozen(lambda cases: _scores(network, cases, len(part.item_ids), context.device))
 
     return fit
 
 
-def _losses(network: PairMlp, part: Interactions, rng: np.random.Generator, device: torch.device) -> Iterator[Tensor]:
-    for _ in range(_EPOCHS):
-        for rows in batches(chunks(part, _LENGTH, rng), _BATCH):
-            batch = rows.to(device)
-            known = batch[:, 1:] != PADDING
-            users = network.users_after(batch[:, :-1])[known]
-            random = torch.from_numpy(rng.integers(1, len(part.item_ids) + 1, size=(len(users), _NEGATIVES))).to(device)
-            items = torch.cat((batch[:, 1:][known][:, None], random), dim=1)
-            logits = network(users[:, None], items)
-            wanted = torch.zeros_like(logits)
-            wanted[:, 0] = 1.0
-            yield functional.binary_cross_entropy_with_logits(logits, wanted)
+def _epoch(network: PairMlp, part: Interactions, rng: np.random.Generator, device: torch.device) -> Iterator[Tensor]:
+    for rows in batches(chunks(part, _LENGTH, rng), _BATCH):
+        batch = rows.to(device)
+        known = batch[:, 1:] != PADDING
+        users = network.users_after(batch[:, :-1])[known]
+        random = torch.from_numpy(rng.integers(1, len(part.item_ids) + 1, size=(len(users), _NEGATIVES))).to(device)
+        items = torch.cat((batch[:, 1:][known][:, None], random), dim=1)
+        logits = network(users[:, None], items)
+        wanted = torch.zeros_like(logits)
+        wanted[:, 0] = 1.0
+        yield functional.binary_cross_entropy_with_logits(logits, wanted)
 
 
 @torch.inference_mode()

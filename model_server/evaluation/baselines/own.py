@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
 from app.data.popularity import MS_PER_DAY
+from model_server.counts.matrices import baskets_of
 from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.cases import Cases
 
@@ -53,13 +54,10 @@ class OwnFrequency:
 
 
 def cart_likeness(history: Interactions, cart: NDArray[np.int32]) -> NDArray[np.float64]:
-    """(L,) for each interaction, how like its basket is to the cart: .1 + the cosine of the two sets of items.
-
-    What one user did in one and the same millisecond is one basket.
-    """
+    """(L,) for each interaction, how like its basket is to the cart: .1 + the cosine of the two sets of items."""
     if not len(history) or not len(cart):
         return np.ones(len(history))
-    _, baskets = np.unique(history.ts_ms, return_inverse=True)
+    baskets = baskets_of(history)
     sizes = np.bincount(baskets)
     shared = np.bincount(baskets, weights=np.isin(history.items, cart))
     likeness: NDArray[np.float64] = 0.1 + (shared / np.sqrt(sizes * len(cart)))[baskets]

@@ -27,7 +27,7 @@ from model_server.evaluation.cases import Cases, Fit
 _LENGTH: Final = 50
 _MASKED: Final = 0.2
 _LAST_ONLY: Final = 0.5
-_BATCH: Final = 64
+_BATCH: Final = 16
 _COMMON: Final[Mapping[str, object]] = {
     "USER_ID_FIELD": "user",
     "ITEM_ID_FIELD": "item",

@@ -7,6 +7,7 @@ from typing import Final
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines import recbole
 from model_server.evaluation.baselines.attention import attention
+from model_server.evaluation.baselines.bert_pair import bert_pair
 from model_server.evaluation.baselines.bilstm import bilstm
 from model_server.evaluation.baselines.context import Context, Factory
 from model_server.evaluation.baselines.covisitation import CoVisitation
@@ -17,6 +18,7 @@ from model_server.evaluation.baselines.mlp import mlp
 from model_server.evaluation.baselines.own import OwnFrequency, cart_likeness
 from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
+from model_server.evaluation.ranked import ranker
 
 
 def popularity(context: Context) -> Fit:
@@ -55,12 +57,14 @@ BASELINES: Final[Mapping[str, Factory]] = MappingProxyType(
         "ease": ease,
         "co-purchase": co_purchase,
         "basket-ease": basket_ease,
+        "ranker": ranker,
         "als": als,
         "bpr": bpr,
         "matrix-factorization": matrix_factorization,
         "mlp": mlp,
         "attention": attention,
         "bilstm": bilstm,
+        "bert-pair": bert_pair,
         "recbole-sasrec": recbole.sasrec,
         "recbole-gru4rec": recbole.gru4rec,
         "recbole-bert4rec": recbole.bert4rec,

@@ -38,7 +38,7 @@ def test_strengths(strengths: list[float]) -> None:
 
 def test_a_state_of_objects_and_its_bytes_give_the_objects_back() -> None:
     interactions = [Interaction(f"item-{n}", Kind.RATE, 1_000 * n, n / 2) for n in range(20)]
-    older = {"old": OlderItem(6, 3, 5)}
+    older = {"old": OlderItem(6, 3, 2, 9, 1.5, 5, 1)}
     state = UserState.of(7, StateCause("e", "rate", 1, 2), interactions, older=older, queries=[Query("tea", 9)])
     again = decode_state(encode_state(state))
     assert again == state

@@ -23,17 +23,21 @@ from app.contracts.events import (
 )
 from app.errors import StateError
 from app.interests.draft import Bounds, Draft
+from app.interests.follow_ups import MAX_INHERITED_ITEMS
 from app.interests.intake import ReceivedEvent
+from app.interests.places import MOST_PLACES
 from app.interests.state import (
     NOTHING,
     Interaction,
     Kind,
     UserState,
+    decode_places,
     decode_queries,
     decode_state,
     encode_state,
     known_items,
 )
+from app.kafka.publisher import MAX_VALUE_BYTES
 from tests.support.events import NOON_MS, received
 from tests.support.folding import FoldedWhole, fold_whole
 
@@ -192,6 +196,58 @@ def test_a_login_carries_the_anonymous_interests_over_and_forget_reaches_them() 
     assert [(event.user_id, type(event)) for event in forget.follow_ups] == [("anon", Forget)]
 
 
+def handed_over(anonymous: UserState, at: int) -> Inherit:
+    """What Ann is told of an anonymous visitor when she logs in."""
+    hand_over = HandOver(event_id=f"hand-{at}", user_id="anon", ts_ms=NOON_MS + at, heir_id="ann")
+    (inherit,) = folded({b"anon": anonymous}, received(hand_over, first_offset=at)).follow_ups
+    sent = decode_event(encode_event(inherit))
+    assert sent == inherit
+    assert isinstance(sent, Inherit)
+    return sent
+
+
+def test_a_login_brings_older_items_and_places_and_the_next_login_brings_nothing_more() -> None:
+    def at(number: int, item: str, place: str, user: str) -> Event:
+        name = f"{user}-{number}"
+        return Purchase(event_id=name, user_id=user, ts_ms=NOON_MS + number, item_id=item, place=place)
+
+    bounds = Bounds(max_interactions=3, slack=0)
+    did = [at(number, f"i{number % 4}", "shop" if number % 2 else "web", "anon") for number in range(8)]
+    anonymous = folded({}, received(*did), bounds).states[b"anon"]
+    assert anonymous is not None
+    ann = state_after(at(20, "tea", "home", "ann"), at(21, "i1", "web", "ann"), bounds=bounds)
+    first, again = handed_over(anonymous, 30), handed_over(anonymous, 40)
+    merged = folded({b"ann": ann}, received(first, first_offset=50), bounds).states[b"ann"]
+    assert merged is not None
+    assert decode_places(merged.known_places).ids == ["home", "web", "shop"]
+    assert [(each.item_id, each.place) for each in merged.interactions()] == [
+        ("i3", "shop"), ("tea", "home"), ("i1", "web"),
+    ]  # fmt: skip
+    older = merged.older_items()
+    assert older.keys() == {"i0", "i1", "i2", "i3"}
+    assert (older["i0"].count, older["i0"].places) == (2, 1 << 2)  # her second place is the visitor's first
+    assert older["i1"].places == 1 << 3
+    twice = folded({b"ann": merged}, received(again, first_offset=60), bounds).states[b"ann"]
+    assert twice is not None
+    assert (twice.interactions(), twice.older_items()) == (merged.interactions(), merged.older_items())
+
+
+def test_the_largest_inheritance_fits_into_a_message() -> None:
+    def name(number: int) -> str:
+        return f"{number:05d}" + "\x01" * 251  # six bytes a character in JSON
+
+    def click(number: int) -> Event:
+        place = name(number % (MOST_PLACES + 1))
+        return Click(event_id=f"e{number}", user_id="anon", ts_ms=NOON_MS + number, item_id=name(number), place=place)
+
+    searches = [Search(event_id=f"q{n}", user_id="anon", ts_ms=NOON_MS + n, query="\x01" * 2_000) for n in range(10)]
+    whole = folded({}, received(*searches, *map(click, range(600))), Bounds()).states[b"anon"]
+    assert whole is not None
+    inherit = handed_over(whole, 1_000)
+    assert list(inherit.older) == list(whole.older_items())[-MAX_INHERITED_ITEMS:]
+    assert len(encode_event(inherit)) < MAX_VALUE_BYTES
+
+
 @pytest.mark.parametrize("length", [1, 128, 256])
 def test_follow_ups_of_events_with_the_longest_ids_are_events_themselves(length: int) -> None:
     login = Identify(event_id="e" * length, user_id="ann", ts_ms=NOON_MS, anonymous_id="a" * length)
@@ -220,12 +276,15 @@ def test_a_state_survives_its_bytes_and_another_schema_version_is_refused() -> N
 
 EVENTS = st.lists(
     st.builds(
-        lambda kind, user, item, at, name: kind(event_id=name, user_id=user, ts_ms=NOON_MS + at, item_id=item),
+        lambda kind, user, item, at, name, place: kind(
+            event_id=name, user_id=user, ts_ms=NOON_MS + at, item_id=item, place=place
+        ),
         st.sampled_from([View, Click, Purchase, Impression]),
         st.sampled_from(["ann", "bob"]),
         st.sampled_from("abcdefgh"),
         st.integers(0, 3_000),
         st.uuids().map(str),
+        st.none() | st.integers(0, 2 * MOST_PLACES).map("place-{}".format),
     )
     | st.builds(
         lambda user, name: Forget(event_id=name, user_id=user, ts_ms=NOON_MS),
@@ -252,12 +311,8 @@ def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: lis
                 else:
                     assert len(state.kinds) <= BOUNDS.most_interactions
                     assert len(state.older_items()) <= BOUNDS.max_items
+                    assert len(decode_places(state.known_places).ids) <= MOST_PLACES
+                    assert len(state.places) in (0, len(state.kinds))
                     states[user] = state
         start = end
-    assert {user: _content(state) for user, state in states.items()} == {
-        user: _content(state) for user, state in golden.items()
-    }
-
-
-def _content(state: UserState) -> tuple[int, str, list[Interaction]]:
-    return state.state_version, state.cause.event_id, state.interactions()
+    assert states == golden

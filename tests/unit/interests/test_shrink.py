@@ -6,7 +6,7 @@ from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserSt
 
 def test_older_items_go_before_interactions_and_at_last_nothing_is_left() -> None:
     interactions = [Interaction(f"i{n}", Kind.VIEW, n) for n in range(9)]
-    older = {f"o{n}": OlderItem(1, 1, n) for n in range(9)}
+    older = {f"o{n}": OlderItem(1, 1, 1, 1, 1.0, n, n) for n in range(9)}
     steps: list[UserState] = []
     state: UserState | None = UserState.of(5, StateCause("e", "view", 1, 1), interactions, older=older)
     while state is not None:

@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from app.interests.state import Interaction, Kind, OlderItem, UserState
+from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.marks import Attachment, Marks, Pairs
 from app.surfaces.surface import Hide
 from app.surfaces.touches import history_of, touches_of
-from tests.support.states import rated, state_of
+from tests.support.states import once, rated, state_of
 
 
 class Shop:
@@ -17,7 +17,7 @@ class Shop:
 
     def __init__(self, *states: UserState) -> None:
         histories = [history_of(state) for state in states]
-        self.names = sorted({item_id for each in histories for item_id in (*each.item_ids, *each.older)})
+        self.names = sorted({item_id for each in histories for item_id in (*each.item_ids, *each.older_ids)})
         numbers = {name: number for number, name in enumerate(self.names)}
         self.marks = Marks(touches_of(histories, numbers), 5)
 
@@ -44,7 +44,7 @@ def hidden(state: UserState, *hide: Hide) -> set[str]:
 
 
 def test_seen_hides_everything_the_user_had_to_do_with_also_long_ago() -> None:
-    old = {"old": OlderItem(1 << Kind.VIEW, 1, 5)}
+    old = {"old": once(1 << Kind.VIEW)}
     state = state_of((Kind.VIEW, "viewed"), (Kind.REMOVE_FROM_CART, "removed"), older=old)
     assert hidden(state, Hide.SEEN) == {"viewed", "removed", "old"}
 
@@ -90,7 +90,7 @@ def test_the_strongest_attachment_words_the_reason(
 
 
 def test_a_disliked_item_is_never_a_reason() -> None:
-    old = {"c": OlderItem(1 << Kind.DISLIKE, 1, 5)}
+    old = {"c": once(1 << Kind.DISLIKE)}
     state = state_of((Kind.VIEW, "a"), (Kind.DISLIKE, "a"), rated("b", 2), (Kind.VIEW, "c"), older=old)
     assert anchors_of(state) == []
 
@@ -112,7 +112,7 @@ def test_a_batch_says_of_each_user_what_it_says_alone() -> None:
                 for _ in range(rng.randrange(12))
             ]
             kinds = [1 << rng.choice(list(Kind)) | 1 << rng.choice(list(Kind)) for _ in range(2)]
-            older = {rng.choice("abcxyz"): OlderItem(each, 2, 5) for each in kinds}
+            older = {rng.choice("abcxyz"): once(each) for each in kinds}
             states.append(state_of(*did, older=older))
         together = Shop(*states)
         for hide in ((), (Hide.SEEN,), (Hide.BOUGHT,), (Hide.IN_CART,), (Hide.BOUGHT, Hide.IN_CART)):

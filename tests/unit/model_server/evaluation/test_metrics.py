@@ -58,7 +58,8 @@ def test_several_relevant_items_by_hand() -> None:
 def test_more_relevant_items_than_places_can_be_perfect() -> None:
     each = case_metrics(np.arange(1.0, 13.0), np.array([12]))
     assert each.ndcg10.tolist() == pytest.approx([1.0])
-    assert each.recall10.tolist() == pytest.approx([10 / 12])
+    assert each.recall10.tolist() == [1.0]
+    assert each.uncapped_recall10.tolist() == pytest.approx([10 / 12])
 
 
 def test_ndcg_is_what_scikit_learn_computes() -> None:
