@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -102,7 +102,7 @@ class OwnModels:
         return lambda part: self.recommender(name, self._train(wanted, seed, part), part)
 
     def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
-        trained = train_for_task(self._dataset, part, task, (seed,))
+        trained = train_for_task(replace(self._dataset, interactions=part), task, (seed,))
         return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
 
     def _train(self, wanted: Wanted, seed: int, part: Interactions) -> TrainedModel:
