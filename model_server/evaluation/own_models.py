@@ -12,9 +12,10 @@ from rich.console import Console
 from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
+from model_server.evaluation.basket import Task
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
-from model_server.evaluation.ranked import ranker
+from model_server.evaluation.ranked import RankedRecommender, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
@@ -35,13 +36,26 @@ class Spent:
     peak_mb: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be trained.
+
+    Args:
+        choices: options in the place of those that suit the data.
+        task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
+    """
+
+    choices: Choices
+    task: Task | None
+
+
 class OwnModels:
-    """Makes riverrun's own recommenders. For a task of BASKET riverrun is the learned ranker of that task.
+    """Makes riverrun's own recommenders.
 
     Args:
         dataset: what is evaluated on.
-        context: what is the same for every recommender.
-        choices: training options in the place of those that suit the data; None: nothing is trained.
+        context: device, encoder and half-life are read from it.
+        wanted: what to train; None: nothing.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -50,13 +64,13 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        choices: Choices | None,
+        wanted: Wanted | None,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
         self._dataset = dataset
         self._context = context
-        self._choices = choices
+        self._wanted = wanted
         self._versions = versions
         self._console = console
         self._trained: dict[int, TrainedModel] = {}
@@ -64,8 +78,8 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if (choices := self._choices) is not None:
-            return {"": lambda name: lambda seed: self._fit_of_training(choices, name, seed)}
+        if (wanted := self._wanted) is not None:
+            return {"": lambda name: lambda seed: self._fit_of_training(wanted, name, seed)}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
@@ -80,20 +94,24 @@ class OwnModels:
         return _OWN[name](model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:
-        return name == RIVERRUN and self._choices is not None and self._context.task != ""
+        return name == RIVERRUN and self._wanted is not None and self._wanted.task is not None
 
-    def _fit_of_training(self, choices: Choices, name: str, seed: int) -> Fit:
-        if self._is_ranker(name):
-            return ranker(replace(self._context, seed=seed))
-        return lambda part: self.recommender(name, self._train(choices, seed, part), part)
+    def _fit_of_training(self, wanted: Wanted, name: str, seed: int) -> Fit:
+        if name == RIVERRUN and (task := wanted.task) is not None:
+            return lambda part: self._ranker(task, seed, part)
+        return lambda part: self.recommender(name, self._train(wanted, seed, part), part)
 
-    def _train(self, choices: Choices, seed: int, part: Interactions) -> TrainedModel:
+    def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
+        trained = train_for_task(replace(self._dataset, interactions=part), task, (seed,))
+        return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
+
+    def _train(self, wanted: Wanted, seed: int, part: Interactions) -> TrainedModel:
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
             suited = options_for(part, self._dataset.catalog)
-            options = with_choices(suited, {**choices, "seed": seed})
+            options = with_choices(suited, {**wanted.choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(
