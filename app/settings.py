@@ -63,7 +63,7 @@ class AgentsSettings(_Section):
         ge=1,
         description="newest interactions kept per user at least, for the model; up to 14 more gather before a cut",
     )
-    max_items: int = Field(1_000, ge=1, description="own items kept per user: what was seen and bought")
+    max_items: int = Field(1_000, ge=1, le=50_000, description="own items kept per user: what was seen and bought")
     max_queries: int = Field(10, ge=0, description="newest search queries kept per user")
     max_age_days: int = Field(730, ge=1, description="interactions older than this, seen from the newest, fade")
     write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per table partition")

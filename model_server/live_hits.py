@@ -16,10 +16,11 @@ from app.observability import Metrics
 from app.surfaces.touches import History
 from model_server import metrics as table
 from model_server.evaluation.metrics import CUTOFF
+from model_server.registry.version import ModelVersion
 from model_server.scoring.scorer import Scored
 
 Score = Callable[[Sequence[str], Sequence[History]], Scored]
-VALIDATED: Final = "validation_hr10"
+_VALIDATED: Final = "validation_hr10"
 
 
 class _Shown(Struct, frozen=True, gc=False):
@@ -69,10 +70,12 @@ class LiveHits:
         self._shown[user_id] = _Shown(newest, item_ids)
 
 
-def promise(metrics: Metrics, version: str, validated: dict[str, float]) -> None:
-    """Show what validation promised, if it did."""
-    if VALIDATED in validated:
-        metrics.gauge(table.VALIDATION_HR10, version).set(validated[VALIDATED])
+def promise(metrics: Metrics, version: ModelVersion) -> None:
+    """Show what validation promised of the blended lists, or of the network where nothing is blended."""
+    model = version.model
+    promised = model.hybrid.gain.blended_hr10 if model.hybrid.gain.users else model.metrics.get(_VALIDATED)
+    if promised is not None:
+        metrics.gauge(table.VALIDATION_HR10, version.name).set(promised)
 
 
 def _newest(history: History) -> tuple[str, bytes]:

@@ -40,6 +40,7 @@ from model_server.items.rows import ItemRows
 from model_server.items.shelf import Shelf
 from model_server.lag import beat, measure_lag
 from model_server.lists import Edition
+from model_server.live_hits import LiveHits, promise
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
@@ -114,10 +115,12 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     popularity = LivePopularity(model.popularity, half_life_days)
     covisitation = LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows)
     counting = Counting((popularity, covisitation), limits, half_life_days)
+    surfaces = load_surfaces(settings.scoring.surfaces_file)
+    hits = LiveHits(metrics, installation.version.name, surfaces.surfaces[0].name)
     scorer = Scorer(
         ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation)),
         index,
-        load_surfaces(settings.scoring.surfaces_file),
+        surfaces,
         lambda: popularity.ranking,
         installation.device,
     )
@@ -134,7 +137,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         means = Means(
             consumer=requests,
             publisher=publisher,
-            score=scorer.score,
+            score=hits.watch(scorer.score),
             thread=thread,
             max_batch_users=settings.scoring.max_batch_users,
             fetch_wait=FetchWait(requests, settings.scoring.fetch_max_wait_ms, time.monotonic),
@@ -177,6 +180,7 @@ def run(installation: Installation, observed: tuple[Metrics, Health]) -> None:
     metrics, health = observed
     version, device = installation.version.name, str(installation.device)
     metrics.gauge(table.MODEL_INFO, version, device).set(1)
+    promise(metrics, installation.version)
     logger.info("Model %s on %s, group %s.", version, device, installation.group)
     over = threading.Event()
     watch(health, over)

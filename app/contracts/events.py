@@ -10,6 +10,7 @@ from typing import Annotated, Final, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from app.interests.places import MOST_PLACES
 from app.interests.state import Id, Interaction, OlderItem, Place, Query, QueryText, TimestampMs
 
 SCHEMA_VERSION: Final = 1
@@ -112,7 +113,7 @@ class Inherit(_EventBase, frozen=True, kw_only=True, gc=False, tag="riverrun.inh
     interactions: tuple[Interaction, ...]
     queries: tuple[Query, ...] = ()
     older: dict[Id, OlderItem] = {}
-    places: tuple[Place, ...] = ()
+    places: Annotated[tuple[Place, ...], Meta(max_length=MOST_PLACES)] = ()
 
 
 ItemEvent = View | Click | AddToCart | RemoveFromCart | Purchase | Like | Dislike | Rate | Impression

@@ -32,6 +32,7 @@ from app.interests.places import MOST_PLACES, NOWHERE
 from app.interests.state import (
     NEVER_SEEN,
     Interaction,
+    KnownPlaces,
     Place,
     Query,
     StateCause,
@@ -79,7 +80,7 @@ class Draft:
     """A user's state while events are applied to it: mutable, and never handed on; `finish` makes the new state."""
 
     __slots__ = (
-        "_before", "_bounds", "_newest", "_newest_ms", "_numbers", "_oldest_ms", "aliases", "ids", "kinds",
+        "_before", "_bounds", "_known", "_newest", "_newest_ms", "_oldest_ms", "aliases", "ids", "kinds",
         "known_places", "older", "places", "queries", "recent", "strengths", "times", "version",
     )  # fmt: skip
 
@@ -93,7 +94,7 @@ class Draft:
         self.recent = start.recent_events
         self.older, self.queries, self.aliases = start.older, start.queries, start.aliases
         self.places, self.known_places = start.places, start.known_places
-        self._numbers: dict[str, bytes] | None = None  # of the known places, once an event asks
+        self._known: KnownPlaces | None = None  # `known_places`, once an event asks
         self._oldest_ms, self._newest_ms = first_time(start.times), last_time(start.times)
 
     def remember(self, event_id: str) -> bool:
@@ -180,8 +181,7 @@ class Draft:
         leaving = max(surplus, bisect_left(times, oldest_ms))
         left = self.places[:leaving]
         if any(left):
-            known = places.left(decode_places(self.known_places), left, times[:leaving])
-            self.known_places = Raw(_encode(known))
+            self._know(places.left(decode_places(self.known_places), left, times[:leaving]))
         retired = map(Leaving, ids[:leaving], self.kinds, times, left or bytes(leaving))
         self.older = retire(self.older, list(retired), OlderBounds(bounds.max_items, oldest_ms))
         self.ids = columns.pack_ids(ids[leaving:])
@@ -197,27 +197,32 @@ class Draft:
             return NOWHERE if self.places else b""
         if not self.places:
             self.places = NOWHERE * len(self.kinds)
-        if self._numbers is None:
-            self._numbers = places.numbers(self.known_places)
-        number = self._numbers.get(place_id)
-        return self._new_place(place_id, ts_ms) if number is None else number
+        known = self._known
+        if known is None:
+            known = self._known = decode_places(self.known_places)
+        if place_id in known.ids:
+            return pack_byte(known.ids.index(place_id) + 1)
+        return self._new_place(known, place_id, ts_ms)
 
-    def _new_place(self, place_id: str, ts_ms: int) -> bytes:
+    def _new_place(self, known: KnownPlaces, place_id: str, ts_ms: int) -> bytes:
         """Know one place more; where that is one too many, the one that was used least lately is forgotten."""
-        known = decode_places(self.known_places)
-        if len(known) < MOST_PLACES:
-            known.append(Place(place_id, ts_ms))
+        leaving = len(known.ids)
+        if leaving < MOST_PLACES:
+            self._know(KnownPlaces([*known.ids, place_id], known.times + pack_time(ts_ms)))
         else:
             uses = places.last_uses(known, self.places, self.times)
             leaving = uses.index(min(uses))
             if ts_ms < uses[leaving]:
                 return NOWHERE  # all the others were used more lately
-            known[leaving] = Place(place_id, ts_ms)
+            each = known.places()
+            each[leaving] = Place(place_id, ts_ms)
+            self._know(KnownPlaces.of(each))
             self.places = self.places.replace(pack_byte(leaving + 1), NOWHERE)
             self.older = without_place(self.older, leaving + 1)
-        self.known_places = Raw(_encode(known))
-        self._numbers = places.numbers(self.known_places)
-        return self._numbers[place_id]
+        return pack_byte(leaving + 1)
+
+    def _know(self, known: KnownPlaces) -> None:
+        self._known, self.known_places = known, Raw(_encode(known))
 
     def _apply_rare(self, event: Event) -> None:
         if isinstance(event, Search):
@@ -245,7 +250,7 @@ class Draft:
     def _inherit_older(self, event: Inherit) -> None:
         for place in event.places:
             self._number_of(place.place_id, place.last_ts_ms)
-        table = places.translation(event.places, self._numbers or {})
+        table = places.translation(event.places, decode_places(self.known_places).ids)
         theirs = {
             item_id: replace(item, places=places.translated(item.places, table))
             for item_id, item in event.older.items()

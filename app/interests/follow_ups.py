@@ -33,7 +33,7 @@ def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
                 interactions=tuple(draft.interactions()),
                 queries=tuple(decode_queries(draft.queries)),
                 older=_newest(decode_older(draft.older).items()),
-                places=tuple(decode_places(draft.known_places)),
+                places=tuple(decode_places(draft.known_places).places()),
             )
         ]
     if isinstance(event, Forget):

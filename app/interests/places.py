@@ -1,45 +1,38 @@
 """The few places that a user is known to come to: which number each has, and which one has to go. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Raw
-
-from app.interests.columns import pack_byte, unpack_times
-from app.interests.state import Place, decode_places
+from app.interests.columns import pack_byte, pack_time, unpack_times
+from app.interests.state import KnownPlaces, Place
 
 MOST_PLACES: Final = 15
 NOWHERE: Final = pack_byte(0)  # in the column of places
 
 
-def numbers(known: Raw) -> dict[str, bytes]:
-    """Place id -> what stands for it in the column of places."""
-    return {place.place_id: pack_byte(number) for number, place in enumerate(decode_places(known), 1)}
-
-
-def last_uses(known: Sequence[Place], column: bytes, times: bytes) -> list[int]:
+def last_uses(known: KnownPlaces, column: bytes, times: bytes) -> list[int]:
     """When the newest interaction at each place was; ms since 1970."""
     ts_ms = unpack_times(times)
-    newest = [column.rfind(number) for number in range(1, len(known) + 1)]
+    newest = [column.rfind(number) for number in range(1, len(known.ids) + 1)]
     return [
-        place.last_ts_ms if at < 0 else max(place.last_ts_ms, ts_ms[at])
-        for place, at in zip(known, newest, strict=True)
+        known_ms if at < 0 else max(known_ms, ts_ms[at])
+        for known_ms, at in zip(unpack_times(known.times), newest, strict=True)
     ]
 
 
-def left(known: Sequence[Place], column: bytes, times: Sequence[int]) -> list[Place]:
+def left(known: KnownPlaces, column: bytes, times: Sequence[int]) -> KnownPlaces:
     """The places, after these interactions left the newest ones; oldest first."""
-    after = list(known)
+    after = unpack_times(known.times)
     for number, ts_ms in zip(column, times, strict=True):
         if number:
-            place = after[number - 1]
-            after[number - 1] = Place(place.place_id, max(place.last_ts_ms, ts_ms))
-    return after
+            after[number - 1] = max(after[number - 1], ts_ms)
+    return KnownPlaces(known.ids, b"".join(map(pack_time, after)))
 
 
-def translation(theirs: Sequence[Place], own: Mapping[str, bytes]) -> list[int]:
-    """What another user's numbers of places are to this one: bits, that of a place not known first."""
-    return [1, *(1 << own.get(place.place_id, NOWHERE)[0] for place in theirs)]
+def translation(theirs: Sequence[Place], own: Sequence[str]) -> list[int]:
+    """What another user's numbers of places are to this one, who knows `own`: bits, that of a place not known first."""
+    bits = {place_id: 1 << number for number, place_id in enumerate(own, 1)}
+    return [1, *(bits.get(place.place_id, 1) for place in theirs)]
 
 
 def translated(bits: int, table: Sequence[int]) -> int:

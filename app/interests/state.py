@@ -116,6 +116,22 @@ class Place(Struct, frozen=True, array_like=True, gc=False):
     last_ts_ms: TimestampMs = 0
 
 
+class KnownPlaces(Struct, frozen=True, array_like=True, gc=False):
+    """The places that a user is known to come to, the first of them number 1: ids, and a time of each."""
+
+    ids: list[str]
+    times: bytes
+
+    @classmethod
+    def of(cls, places: Sequence[Place]) -> "KnownPlaces":
+        """These, in their order."""
+        return cls([place.place_id for place in places], b"".join([pack_time(place.last_ts_ms) for place in places]))
+
+    def places(self) -> list[Place]:
+        """Each of them."""
+        return list(map(Place, self.ids, unpack_times(self.times)))
+
+
 class Query(Struct, frozen=True, array_like=True, gc=False):
     """One search."""
 
@@ -134,6 +150,7 @@ class StateCause(Struct, frozen=True, array_like=True, gc=False):
 
 _encoder = msgspec.msgpack.Encoder()
 NO_OLDER: Final = Raw(_encoder.encode(OlderItems(b"", b"")))
+NO_PLACES: Final = Raw(_encoder.encode(KnownPlaces([], b"")))
 NOTHING: Final = Raw(b"\x90")  # msgpack: an empty array
 _ARRAY: Final = {"type": "array"}
 _OLDER: Final = (
@@ -155,7 +172,7 @@ class UserState(Struct, frozen=True, array_like=True, gc=False):
         aliases: anonymous ids whose interests were merged into these; forgotten together: list[str].
         places: where each of the newest interactions happened, n for the n-th of `known_places`, 0 where it is not
             known; empty of a user who never told a place.
-        known_places: list[Place], at most `places.MOST_PLACES`. One that leaves is forgotten everywhere, so that a
+        known_places: KnownPlaces, at most `places.MOST_PLACES`. One that leaves is forgotten everywhere, so that a
             number never comes to mean another place.
     """
 
@@ -170,7 +187,7 @@ class UserState(Struct, frozen=True, array_like=True, gc=False):
     queries: Annotated[Raw, Meta(description="[text, ts_ms] each", extra_json_schema=_ARRAY)]
     aliases: Annotated[Raw, Meta(description="a user id each", extra_json_schema=_ARRAY)]
     places: Annotated[bytes, Meta(description="a byte each, or none at all")]
-    known_places: Annotated[Raw, Meta(description="[place id, last_ts_ms] each", extra_json_schema=_ARRAY)]
+    known_places: Annotated[Raw, Meta(description="place ids; int64 times as above", extra_json_schema=_ARRAY)]
 
     @classmethod
     def of(
@@ -199,7 +216,7 @@ class UserState(Struct, frozen=True, array_like=True, gc=False):
             queries=Raw(_encoder.encode(queries)),
             aliases=NOTHING,
             places=bytes(number_of.get(each.place or "", 0) for each in interactions) if number_of else b"",
-            known_places=Raw(_encoder.encode([Place(place) for place in number_of])),
+            known_places=Raw(_encoder.encode(KnownPlaces.of([Place(place) for place in number_of]))),
         )
 
     def item_ids(self) -> list[str]:
@@ -208,7 +225,7 @@ class UserState(Struct, frozen=True, array_like=True, gc=False):
 
     def interactions(self) -> list[Interaction]:
         """The interactions one by one."""
-        known = [None, *(place.place_id for place in decode_places(self.known_places))]
+        known = [None, *decode_places(self.known_places).ids]
         places = map(known.__getitem__, self.places or bytes(len(self.kinds)))
         times, strengths = unpack_times(self.times), unpack_strengths(self.strengths)
         columns = zip(self.item_ids(), map(Kind, self.kinds), times, strengths, places, strict=True)
@@ -220,7 +237,7 @@ class UserState(Struct, frozen=True, array_like=True, gc=False):
 
 
 decode_older: Final = msgspec.msgpack.Decoder(OlderItems).decode
-decode_places: Final = msgspec.msgpack.Decoder(list[Place]).decode
+decode_places: Final = msgspec.msgpack.Decoder(KnownPlaces).decode
 decode_queries: Final = msgspec.msgpack.Decoder(list[Query]).decode
 decode_aliases: Final = msgspec.msgpack.Decoder(list[str]).decode
 _decoder = msgspec.msgpack.Decoder(UserState)

@@ -32,4 +32,4 @@ def upgraded(body: bytes) -> bytes:
         RECORD.pack(kinds, min(count, MOST_COUNTED), 1, _UNKNOWN_PLACE, 1.0, last_ts_ms, last_ts_ms)
         for kinds, count, last_ts_ms in items.values()
     )
-    return _encode([*before, (pack_ids(list(items)), b"".join(records)), queries, aliases, b"", ()])
+    return _encode([*before, (pack_ids(list(items)), b"".join(records)), queries, aliases, b"", ([], b"")])

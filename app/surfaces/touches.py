@@ -67,7 +67,7 @@ def history_of(state: UserState) -> History:
         older = decode_older(state.older)
         if len(older.records) % RECORD.size:
             raise StateError("A user's state cannot be read: its older items are no whole records.")
-        place_ids = [place.place_id for place in decode_places(state.known_places)]
+        place_ids = decode_places(state.known_places).ids
         return History(
             state.item_ids(), state.kinds, state.times, state.strengths, places, place_ids,
             older.item_ids(), older.records,

@@ -15,9 +15,10 @@ class Protocol(StrEnum):
 
     LOO = "loo"
     STREAM = "stream"
+    BASKET = "basket"
 
 
-_SHARE: Final = {Protocol.LOO: 1.0, Protocol.STREAM: 1.0}
+_SHARE: Final = {Protocol.LOO: 1.0, Protocol.STREAM: 1.0, Protocol.BASKET: 0.25}
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
@@ -30,7 +31,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     ] = Protocol.LOO,
     task: Annotated[str, typer.Option(help="basket: next, discover, cart or promotion; empty: next")] = "",
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder")
     ] = "movielens-100k",
     format_: Annotated[Format, typer.Option("--format", help="of the file; auto looks at it")] = Format.AUTO,
     map_: Annotated[str, typer.Option("--map", help="columns of the file, as for riverrun train")] = "",
@@ -97,7 +98,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     choices = {**(read_choices(options) if options else {}), **({"epochs": epochs} if epochs else {})}
     request = EvaluationRequest(
         protocol=protocol.value,
-        task=task,
+        task=task or ("next" if protocol is Protocol.BASKET else ""),
         source=DataSource(
             data, format_, map_, catalog, catalog_map, min_events=min_events, newest_events=newest_events
         ),

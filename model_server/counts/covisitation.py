@@ -215,7 +215,7 @@ class CoVisitation:
         rows, neighbours, weights = rows[met], neighbours[met], weights[met]
         places = weakest[number[met], rank[met]]
         theirs = self._weights[rows, places]
-        self.cut += len(met) - int((self._neighbours[rows, places] == NOTHING).sum())
+        self.cut += len(met) - int((theirs <= 0).sum())
         wins = weights > theirs
         self._weights[rows, places] = np.where(wins, weights, theirs - weights)
         self._neighbours[rows[wins], places[wins]] = neighbours[wins]

@@ -5,7 +5,7 @@ counted already are followed without being counted again. This module does not k
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Final
 
@@ -66,24 +66,22 @@ class LiveCoVisitation:
 
     def _columns(self, touches: Sequence[Touch]) -> "tuple[np.ndarray[tuple[int], np.dtype[np.int64]], ...]":
         """(E,) users, items, times, without items for which there is no row."""
-        self._make_room(touches)
-        columns = [(self._user(touch.user_id), self._rows.row(touch.item_id), touch.ts_ms) for touch in touches]
+        self._welcome(dict.fromkeys(touch.user_id for touch in touches))
+        columns = [(self._users[touch.user_id], self._rows.row(touch.item_id), touch.ts_ms) for touch in touches]
         users, items, ts_ms = np.array(columns, np.int64).reshape(-1, 3).T
         counted = items != NONE
         return users[counted], items[counted], ts_ms[counted]
 
-    def _user(self, user_id: str) -> int:
-        row = self._users.pop(user_id, None)
-        if row is None:
-            row = self._free.pop() if self._free else len(self._users)
-        self._users[user_id] = row
-        return row
-
-    def _make_room(self, touches: Sequence[Touch]) -> None:
-        """Let those go who did nothing for longest; before a batch, so that none of its own users goes."""
-        leaving = len(self._users) + len(touches) - self._max_users
+    def _welcome(self, user_ids: Collection[str]) -> None:
+        """They come last, with a row each; those who did nothing for longest make room."""
+        rows = {user_id: self._users.pop(user_id, None) for user_id in user_ids}
+        leaving = len(self._users) + len(rows) - self._max_users
         for user_id in list(islice(self._users, max(0, leaving))):
             self._forget(user_id)
+        self._users |= {user_id: row for user_id, row in rows.items() if row is not None}
+        for user_id, row in rows.items():
+            if row is None:
+                self._users[user_id] = self._free.pop() if self._free else len(self._users)
 
     def _forget(self, user_id: str) -> None:
         row = self._users.pop(user_id, None)

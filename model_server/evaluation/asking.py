@@ -42,7 +42,7 @@ def ask(
         The answers in each form, by the names of `changes`.
     """
     tallies = {name: Tally(facts) for name in changes}
-    at_once = 1 if recommender.online else cases_at_once(len(facts))
+    at_once = 1 if recommender.online and plan.live else cases_at_once(len(facts))
     done = 0
     for step in plan.steps(at_once):
         if step.question is not None:

@@ -15,8 +15,8 @@ NETWORK: Final = "network"
 OWN: Final = (RIVERRUN, NETWORK)
 """What is made of a model version: as it is served, and its network alone."""
 
-CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
-"""Baselines that cost seconds."""
+_CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
+_CHEAP_OF_BASKETS: Final = ("decayed-popularity", "own-frequency")
 
 _NO_CHANCE: Final = frozenset(
     {
@@ -45,13 +45,18 @@ OwnFits = Mapping[str, Callable[[str], Callable[[int], Fit]]]
 """Suffix of the name ("" for the only one) -> name in OWN -> how it is made of a seed."""
 
 
+def default_models(protocol: str, own: OwnFits) -> tuple[str, ...]:
+    """riverrun, where it can be made, and baselines that cost seconds."""
+    return ((RIVERRUN,) if own else ()) + (_CHEAP_OF_BASKETS if protocol == "basket" else _CHEAP)
+
+
 def contestants(
     models: Sequence[str], own: OwnFits, context: Context, seeds: tuple[int, ...], *, trained: bool
 ) -> list[Contestant]:
     """The recommenders of these names in their order.
 
     Args:
-        models: names; empty: riverrun, where it can be made, and the cheap baselines.
+        models: names.
         own: how riverrun's own are made; empty: they cannot be.
         context: for the baselines; its seed is set to each of `seeds`.
         seeds: see `Contestant`.
@@ -60,9 +65,8 @@ def contestants(
     Raises:
         DataError: there is no such model, or it cannot be made here.
     """
-    names = tuple(dict.fromkeys(models)) or ((RIVERRUN,) if own else ()) + CHEAP
     found: list[Contestant] = []
-    for name in names:
+    for name in dict.fromkeys(models):
         if name in OWN:
             if not own:
                 raise DataError(f"There is nothing to make {name} of.", hint="Say --train, or --version FOLDER.")

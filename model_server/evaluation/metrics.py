@@ -1,8 +1,7 @@
 """Ranking metrics over the full catalog, any number of relevant items per case.
 
 At k, for a case with R relevant items of which some are among the first k:
-HR: 1 if any is. Recall: their share of min(k, R), what k places can hold at best (R_cap@k in BEIR, Thakur and others,
-2021).
+HR: 1 if any is. Recall: their share of min(k, R), what k places can hold (R_cap@k in BEIR, Thakur et al. 2021).
 Uncapped recall: their share of R. NDCG: the sum of 1 / log2(rank + 1) over them, divided by what the best order would
 reach, the first min(k, R) ranks (Järvelin and Kekäläinen, 2002). MRR: 1 / rank of the first. With R = 1 both recalls
 are HR. Ranks count from 1; items with equal scores share the average of their ranks, so a model that scores everything

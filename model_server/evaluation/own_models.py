@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +12,10 @@ from rich.console import Console
 from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
+from model_server.evaluation.basket import Task
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.ranked import RankedRecommender, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
@@ -34,13 +36,26 @@ class Spent:
     peak_mb: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be trained.
+
+    Args:
+        choices: options in the place of those that suit the data.
+        task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
+    """
+
+    choices: Choices
+    task: Task | None
+
+
 class OwnModels:
     """Makes riverrun's own recommenders.
 
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        choices: training options in the place of those that suit the data; None: nothing is trained.
+        wanted: what to train; None: nothing.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -49,13 +64,13 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        choices: Choices | None,
+        wanted: Wanted | None,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
         self._dataset = dataset
         self._context = context
-        self._choices = choices
+        self._wanted = wanted
         self._versions = versions
         self._console = console
         self._trained: dict[int, TrainedModel] = {}
@@ -63,14 +78,14 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if self._choices is not None:
-            return {"": lambda name: lambda seed: self._fit_of_training(name, seed)}
+        if (wanted := self._wanted) is not None:
+            return {"": lambda name: lambda seed: self._fit_of_training(wanted, name, seed)}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
-    def spent(self, seed: int) -> Spent:
-        """What the training with this seed took."""
-        return self._spent.get(seed, Spent())
+    def spent(self, name: str, seed: int) -> Spent:
+        """What the training took that this one of `OWN` shares with the other; nothing where it has its own."""
+        return Spent() if self._is_ranker(name) else self._spent.get(seed, Spent())
 
     def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
         """One of `OWN` with live state; `part` is what counting starts from."""
@@ -78,16 +93,25 @@ class OwnModels:
         surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)
 
-    def _fit_of_training(self, name: str, seed: int) -> Fit:
-        return lambda part: self.recommender(name, self._train(seed, part), part)
+    def _is_ranker(self, name: str) -> bool:
+        return name == RIVERRUN and self._wanted is not None and self._wanted.task is not None
 
-    def _train(self, seed: int, part: Interactions) -> TrainedModel:
+    def _fit_of_training(self, wanted: Wanted, name: str, seed: int) -> Fit:
+        if name == RIVERRUN and (task := wanted.task) is not None:
+            return lambda part: self._ranker(task, seed, part)
+        return lambda part: self.recommender(name, self._train(wanted, seed, part), part)
+
+    def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
+        trained = train_for_task(replace(self._dataset, interactions=part), task, (seed,))
+        return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
+
+    def _train(self, wanted: Wanted, seed: int, part: Interactions) -> TrainedModel:
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
             suited = options_for(part, self._dataset.catalog)
-            options = with_choices(suited, {**(self._choices or {}), "seed": seed})
+            options = with_choices(suited, {**wanted.choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(

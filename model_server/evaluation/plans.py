@@ -2,6 +2,7 @@
 
 from app.data.interactions import Dataset
 from app.errors import DataError
+from model_server.evaluation.basket import TASKS, BasketRequest, basket_plan
 from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
 from model_server.evaluation.questions import Plan
 from model_server.evaluation.request import EvaluationRequest
@@ -19,6 +20,8 @@ def check(request: EvaluationRequest) -> None:
             "--version goes with --protocol stream or basket and without --train.",
             hint="A version has seen what loo predicts: say --protocol loo --train instead.",
         )
+    if request.task and request.protocol != "basket":
+        raise DataError("--task goes with --protocol basket.", hint=f"There are {', '.join(TASKS)}.")
     if request.staleness and request.protocol == "loo":
         raise DataError("--staleness goes with --protocol stream or basket.", hint="loo knows no time of day.")
 
@@ -46,6 +49,9 @@ def _plan(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVer
     log = dataset.interactions
     if request.protocol == "loo":
         return leave_one_out(log, repeats=request.repeats)
+    if request.protocol == "basket":
+        wanted = BasketRequest(request.task, request.train_share, request.share, request.seeds[0])
+        return basket_plan(dataset, wanted)
     known = [version.model.data.events for version in versions]
     cut = max(known) if known else int(len(log) * request.train_share)
     if request.max_events:

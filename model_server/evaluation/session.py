@@ -16,10 +16,11 @@ from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.evaluation.asking import AS_IT_IS, Change, ask, unchanged
 from model_server.evaluation.baselines.context import Context
+from model_server.evaluation.basket import Task
 from model_server.evaluation.comparison import NOISE, reports_of
-from model_server.evaluation.contestants import OWN, Contestant, contestants
+from model_server.evaluation.contestants import OWN, Contestant, contestants, default_models
 from model_server.evaluation.facts import item_facts
-from model_server.evaluation.own_models import OwnModels, Spent, load_versions
+from model_server.evaluation.own_models import OwnModels, Spent, Wanted, load_versions
 from model_server.evaluation.page import write_page
 from model_server.evaluation.plans import check, plan_of
 from model_server.evaluation.questions import Plan
@@ -48,8 +49,9 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     context = _context(dataset, request, settings, console)
     versions = load_versions(request.versions, dataset, context)
     plan = plan_of(request, dataset, versions)
-    own = OwnModels(dataset, context, request.choices, versions, console)
-    taking_part = contestants(request.models, own.fits(), context, request.seeds, trained=request.choices is not None)
+    own = OwnModels(dataset, context, _wanted(request), versions, console)
+    models = request.models or default_models(request.protocol, own.fits())
+    taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
     compared = reports_of(runs, session.facts, request.against, time_ordered=request.protocol == "stream")
@@ -85,7 +87,7 @@ class _Session:
         started, peak = time.perf_counter(), PeakMemory(torch.device("cpu"))
         recommender = contestant.fit(seed)(self._plan.training)  # may show a progress bar of its own
         fitted = time.perf_counter()
-        spent = own.spent(seed) if contestant.name in OWN else Spent()
+        spent = own.spent(contestant.name, seed) if contestant.name in OWN else Spent()
         fit_seconds, fit_peak_mb = max(fitted - started, spent.seconds), max(peak.mb(), spent.peak_mb)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._console) as bar:
@@ -111,6 +113,12 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
         cache_dir=settings.cache_dir,
         on_message=console.print,
     )
+
+
+def _wanted(request: EvaluationRequest) -> Wanted | None:
+    if request.choices is None:
+        return None
+    return Wanted(request.choices, Task(request.task) if request.protocol == "basket" else None)
 
 
 def _forms(request: EvaluationRequest, dataset: Dataset) -> dict[str, Change]:

@@ -91,15 +91,16 @@ class Hybrid:
 
     def __init__(self, counted: CountedSources, weights: BlendWeights, order: Order | None = None) -> None:
         self._counted = counted
-        self.asked = weights.asked()
-        self._numbers = np.array([weights.of(source) for source in self.asked], np.float32)
+        self._asked = weights.asked()
+        self.names = tuple(source.value for source in self._asked)
+        self._numbers = np.array([weights.of(source) for source in self._asked], np.float32)
         self._order = order or self._blended
 
     def best(self, view: IndexView, asking: Asking, popular: PopularSlots, size: int) -> Ordered:
-        """Every user's `size` best; `Ordered.sources` are places in `asked`."""
+        """Every user's `size` best; `Ordered.sources` are places in `names`."""
         offers = Offers(
             asking.touches.count,
-            [self._offered(source, view, asking, popular) for source in self.asked],
+            [self._offered(source, view, asking, popular) for source in self._asked],
             asking.hidden,
             ~view.hidden.cpu().numpy(),
         )

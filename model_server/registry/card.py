@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from model_server.hybrid.parts import HybridParts
 from model_server.registry.version import TrainedModel, TrainingData
 from model_server.training.findings import BY_HISTORY, BY_POPULARITY, slices_of
 
@@ -30,13 +31,17 @@ it. It knows what visitors did and what items are called, not prices, stock, or 
 
 {_data(model)}
 
-## Validation
+## Validation of the network alone
 
 The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
 had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
 a little too good.
 
 {_validation(metrics)}
+
+## In the lists
+
+{_blend(model.hybrid)}
 
 ## Where it is weak
 
@@ -67,8 +72,23 @@ def _validation(metrics: Mapping[str, float]) -> str:
     return _table(("metric", "value", "95 % interval"), rows)
 
 
+def _blend(hybrid: HybridParts) -> str:
+    weights = ", ".join(f"{source.value} {hybrid.weights.of(source):g}" for source in hybrid.weights.asked())
+    said = f"Lists blend these sources with these weights: {weights}."
+    gain = hybrid.gain
+    if not gain.users:
+        return said
+    rows = [
+        ("HR@10", f"{gain.network_hr10:.4f}", f"{gain.blended_hr10:.4f}"),
+        ("NDCG@10", f"{gain.network_ndcg10:.4f}", f"{gain.blended_ndcg10:.4f}"),
+    ]
+    return f"{said} They were chosen on {gain.users:,} validation users:\n\n" + _table(
+        ("metric", "the network alone", "blended"), rows
+    )
+
+
 def _weaknesses(model: TrainedModel) -> str:
-    """By numbers of this very model."""
+    """By numbers of this very model, the network alone."""
     parts = []
     for name, label in ((BY_HISTORY, "events known of the user"), (BY_POPULARITY, "the item that came next")):
         slices = slices_of(model.metrics, name)

@@ -189,7 +189,7 @@ class Scorer:
                 counts=ordered.counts,
                 nearest=nearest(rows_of(view.vectors, slots), anchors).cpu().numpy(),
                 said=ordered.sources,
-                names=self._model.hybrid.asked,
+                names=self._model.hybrid.names,
             )
         return found
 

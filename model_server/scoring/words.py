@@ -25,11 +25,11 @@ def stands_of(anchors: Anchors, view: IndexView) -> Stands:
     return np.where(anchors.real, anchors.attachments * len(view.ids) + anchors.items, _NO_ANCHOR)
 
 
-def said_by(sources: NDArray[np.int64], asked: Sequence[str], stands: Stands) -> Stands:
-    """The stands of items to which these sources, places in `asked`, contributed most: what is popular is just that."""
-    if Blended.POPULARITY not in asked:
+def said_by(sources: NDArray[np.int64], names: Sequence[str], stands: Stands) -> Stands:
+    """The stands of items to which these sources, places in `names`, contributed most: what is popular is just that."""
+    if Blended.POPULARITY not in names:
         return stands
-    return np.where(sources == asked.index(Blended.POPULARITY), _IS_POPULAR, stands)
+    return np.where(sources == names.index(Blended.POPULARITY), _IS_POPULAR, stands)
 
 
 class Words(dict[int, str]):

@@ -15,6 +15,7 @@ from model_server.training.chunks import TrainingBatch
 from model_server.training.loss import full_softmax_loss
 from model_server.training.options import TrainingOptions
 from model_server.training.sampled import NegativeSampler, sampled_softmax_loss
+from model_server.training.soft_targets import SoftTargets
 
 ALL_ITEMS: Final = 50_000
 """Largest catalog that every position is compared with all of, unless the options say otherwise."""
@@ -44,16 +45,23 @@ class BatchLoss(nn.Module):
         texts: (N, text_dimension) by row; decides the device.
         sampler: draws negatives; None: all items are compared with.
         halves: what is multiplied in bfloat16.
+        soft_targets: what a share of the target goes to; not with a sampler.
     """
 
     def __init__(
-        self, network: SequenceNetwork, texts: Tensor, sampler: NegativeSampler | None, halves: Halves
+        self,
+        network: SequenceNetwork,
+        texts: Tensor,
+        sampler: NegativeSampler | None,
+        halves: Halves,
+        soft_targets: SoftTargets | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self._texts = texts
         self._sampler = sampler
         self._halves = halves
+        self._soft_targets = soft_targets
         self._rows = torch.arange(len(texts), device=texts.device)
 
     def forward(self, batch: TrainingBatch) -> Tensor:
@@ -63,7 +71,11 @@ class BatchLoss(nn.Module):
     def _full(self, batch: TrainingBatch) -> Tensor:
         item_vectors = self.network.item_vectors(self._rows, self._texts)
         queries, targets = self._queries(batch, item_vectors)
-        return full_softmax_loss(queries, item_vectors, targets, half=self._halves.loss)
+        loss = full_softmax_loss(queries, item_vectors, targets, half=self._halves.loss)
+        if self._soft_targets is None:
+            return loss
+        newest = batch.sequences.positions[batch.real].to(targets.device)
+        return loss + self._soft_targets.correction(queries, item_vectors, targets, newest)
 
     def _sampled(self, batch: TrainingBatch, sampler: NegativeSampler) -> Tensor:
         device = self._texts.device

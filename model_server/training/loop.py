@@ -19,11 +19,13 @@ from torch import Tensor
 from model_server.evaluation.metrics import RankingMetrics
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
+from model_server.training.batch_loss import negatives_for
 from model_server.training.checkpoint import Place, Snapshot
 from model_server.training.chunks import Histories, epoch_batches, histories_of
 from model_server.training.execution import Execution, determinism
 from model_server.training.generators import generator_states, set_generators
 from model_server.training.options import TrainingOptions
+from model_server.training.soft_targets import SoftTargets, neighbours_of
 from model_server.training.start import cooccurrence_start
 from model_server.training.step import Stepper
 from model_server.training.validation import ValidationSplit, validate
@@ -106,7 +108,9 @@ class _Training:
         self._histories = histories_of(split.training)
         self._transitions = int(np.maximum(self._histories.lengths - 1, 0).sum())
         self._network = SequenceNetwork(config).to(texts.device)
-        self._stepper = Stepper(self._network, texts, torch.from_numpy(self._histories.items), options, execution)
+        events = torch.from_numpy(self._histories.items)
+        soft_targets = _soft_targets(self._histories, options, texts)
+        self._stepper = Stepper(self._network, texts, events, options, execution, soft_targets)
         # Where it is; a checkpoint puts it elsewhere.
         self._rng = np.random.default_rng(options.seed)
         self._order = self._rng.bit_generator.state
@@ -209,6 +213,13 @@ def _fits(snapshot: Snapshot, network: SequenceNetwork) -> bool:
     """Whether it is of a network of this shape; another version of riverrun may have had another."""
     wanted = {name: weight.shape for name, weight in network.state_dict().items()}
     return {name: weight.shape for name, weight in snapshot.network.items()} == wanted
+
+
+def _soft_targets(histories: Histories, options: TrainingOptions, texts: Tensor) -> SoftTargets | None:
+    """Made on the device of the texts; none where a step is not compared with all items."""
+    if not options.neighbour_share or negatives_for(options, len(texts)):
+        return None
+    return SoftTargets(neighbours_of(histories, len(texts)).to(texts.device), options.neighbour_share)
 
 
 def _start_items(network: SequenceNetwork, histories: Histories) -> None:

@@ -35,6 +35,7 @@ class TrainingOptions:
         validation_users: at most this many users' last events are kept for validation.
         cooccurrence_start: item IDs start from what was done close together (model_server.training.start), not from
             noise.
+        neighbour_share: of every target, to what usually follows the newest item (model_server.training.soft_targets).
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
     """
 
@@ -48,6 +49,7 @@ class TrainingOptions:
     negatives: int | None = None
     validation_users: int = 2_000
     cooccurrence_start: bool = False
+    neighbour_share: float = 0.0
     dimension: int = 64
     heads: int = 2
     hidden: int = 256
@@ -63,6 +65,7 @@ SPARSE: Final = TrainingOptions(
     learning_rate=1.5e-3,
     batch_sequences=256,
     cooccurrence_start=True,
+    neighbour_share=0.2,
     dimension=128,
     heads=4,
     hidden=128,

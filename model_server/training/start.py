@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from model_server.training.chunks import Histories
+from model_server.training.close_pairs import close_pairs
 
-_WINDOW: Final = 10
 _POWER_ITERATIONS: Final = 4
 _SPARE: Final = 8  # directions beyond those wanted, which the randomised SVD needs to be accurate
 _SCALE: Final = 0.1  # standard deviation: the network's own start is smaller, but these mean something
@@ -35,27 +35,9 @@ def cooccurrence_start(histories: Histories, items: int, dimension: int) -> Tens
 
 def _mutual_information(histories: Histories, items: int) -> Tensor:
     """(items, items) sparse: log of how much more often than by chance, where it is more often."""
-    counts = _close_pairs(histories, items)
-    row, column = counts.indices()
-    weights = counts.values()
-    of_item = torch.zeros(items, dtype=weights.dtype).index_add_(0, row, weights)
-    information = (weights * weights.sum() / (of_item[row] * of_item[column])).log().clamp(min=0)
-    return torch.sparse_coo_tensor(
-        counts.indices(), information.float(), counts.shape, check_invariants=False
-    ).coalesce()
-
-
-def _close_pairs(histories: Histories, items: int) -> Tensor:
-    """(items, items) sparse, symmetric: 1/k for two items k steps apart in one history, k <= 10."""
-    users = np.repeat(np.arange(len(histories.lengths)), histories.lengths)
-    pairs: list[np.ndarray[tuple[int, int], np.dtype[np.int64]]] = []
-    weights: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
-    for distance in range(1, min(_WINDOW, len(users) - 1) + 1):
-        same = (users[:-distance] == users[distance:]) & (histories.items[:-distance] != histories.items[distance:])
-        earlier, later = histories.items[:-distance][same], histories.items[distance:][same]
-        pairs += [np.stack([earlier, later]), np.stack([later, earlier])]
-        weights.append(np.full(2 * len(earlier), 1 / distance))
-    if not pairs:
-        return torch.sparse_coo_tensor(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0), (items, items)).coalesce()
-    indices, values = torch.from_numpy(np.concatenate(pairs, axis=1)), torch.from_numpy(np.concatenate(weights))
-    return torch.sparse_coo_tensor(indices, values, (items, items), check_invariants=False).coalesce()
+    counts = close_pairs(histories, items, backward=1.0).tocoo()
+    of_item = np.bincount(counts.row, weights=counts.data, minlength=items)
+    ratio = counts.data * counts.data.sum() / (of_item[counts.row] * of_item[counts.col])
+    information = torch.from_numpy(np.maximum(np.log(ratio), 0.0)).float()
+    indices = torch.from_numpy(np.stack([counts.row, counts.col]).astype(np.int64))
+    return torch.sparse_coo_tensor(indices, information, (items, items), check_invariants=False).coalesce()

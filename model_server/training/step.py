@@ -14,6 +14,7 @@ from model_server.training.execution import Execution
 from model_server.training.options import TrainingOptions
 from model_server.training.parts import parts_of
 from model_server.training.sampled import NegativeSampler
+from model_server.training.soft_targets import SoftTargets
 from model_server.training.team import Team
 
 _BETAS: Final = (0.9, 0.98)
@@ -29,10 +30,17 @@ class Stepper:
         events: (E,) int64, the item of every training event.
         options: the settings.
         execution: how it is carried out.
+        soft_targets: what a share of the target goes to, where all items are compared with.
     """
 
     def __init__(
-        self, network: SequenceNetwork, texts: Tensor, events: Tensor, options: TrainingOptions, execution: Execution
+        self,
+        network: SequenceNetwork,
+        texts: Tensor,
+        events: Tensor,
+        options: TrainingOptions,
+        execution: Execution,
+        soft_targets: SoftTargets | None = None,
     ) -> None:
         device, items = texts.device, len(texts)
         negatives = negatives_for(options, items)
@@ -44,7 +52,7 @@ class Stepper:
         self._options = options
         self._parts = execution.parts
         self._team = Team()
-        self._loss: nn.Module = BatchLoss(network, texts, sampler, halves)
+        self._loss: nn.Module = BatchLoss(network, texts, sampler, halves, soft_targets)
         self._optimizers = _optimizers(network, options.learning_rate)
 
     def join(self, team: Team) -> None:

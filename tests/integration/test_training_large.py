@@ -29,7 +29,7 @@ def test_a_million_items_train_in_seconds_and_a_gigabyte() -> None:
     config = NetworkConfig(
         items=ITEMS, text_dimension=1, kinds_seen=(Kind.RATE,), dimension=32, hidden=64, max_length=EVENTS, dropout=0.1
     )
-    options = TrainingOptions(epochs=5, learning_rate=1e-2, batch_sequences=32)
+    options = TrainingOptions(epochs=5, learning_rate=1e-2, batch_sequences=32, cooccurrence_start=True)
     texts = torch.zeros(ITEMS, 1)
     peak = PeakMemory(CPU)
     before_mb, began_s = peak.mb(), time.process_time()

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState
 from app.surfaces.touches import Touches, history_of, touches_of
 
@@ -23,6 +25,18 @@ def state_of(
     ]
     cause = StateCause(event_id or f"event-{version}", event_type, 10_000, received_ts_ms)
     return UserState.of(version, cause, interactions, older=older)
+
+
+def row_before_this_version(
+    version: int, interactions: Sequence[Interaction], older: Mapping[str, tuple[int, int, int]]
+) -> bytes:
+    """A state's bytes as schema version 2 wrote them; an older item was kinds, count and last time."""
+    now = UserState.of(version, StateCause("e", "view", 1, 2), interactions)
+    fields = (
+        now.state_version, now.cause, now.ids, now.kinds, now.times, now.strengths, b"8 bytes.", older,
+        [("q", 3)], ["anon"],
+    )  # fmt: skip
+    return b"\x02" + msgspec.msgpack.encode(fields)
 
 
 def touches(histories: Sequence[Sequence[Interaction]], number_of: Mapping[str, int]) -> Touches:

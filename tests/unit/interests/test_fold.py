@@ -219,7 +219,7 @@ def test_a_login_brings_older_items_and_places_and_the_next_login_brings_nothing
     first, again = handed_over(anonymous, 30), handed_over(anonymous, 40)
     merged = folded({b"ann": ann}, received(first, first_offset=50), bounds).states[b"ann"]
     assert merged is not None
-    assert [place.place_id for place in decode_places(merged.known_places)] == ["home", "web", "shop"]
+    assert decode_places(merged.known_places).ids == ["home", "web", "shop"]
     assert [(each.item_id, each.place) for each in merged.interactions()] == [
         ("i3", "shop"), ("tea", "home"), ("i1", "web"),
     ]  # fmt: skip
@@ -311,7 +311,7 @@ def test_however_the_log_is_cut_and_replayed_the_states_are_the_same(events: lis
                 else:
                     assert len(state.kinds) <= BOUNDS.most_interactions
                     assert len(state.older_items()) <= BOUNDS.max_items
-                    assert len(decode_places(state.known_places)) <= MOST_PLACES
+                    assert len(decode_places(state.known_places).ids) <= MOST_PLACES
                     assert len(state.places) in (0, len(state.kinds))
                     states[user] = state
         start = end

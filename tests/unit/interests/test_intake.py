@@ -18,7 +18,7 @@ from app.interests.intake import (
     dead_letter,
     take_in,
 )
-from app.interests.state import Interaction, Kind
+from app.interests.state import Interaction, Kind, Query
 from tests.support.events import NOON_MS, Record, record
 
 LIMITS = IntakeLimits(max_event_bytes=1_000, max_future_ms=60_000)
@@ -103,6 +103,33 @@ def test_a_forged_inheritance_is_a_dead_letter_and_never_a_state_that_cannot_be_
     forged = view(type="riverrun.inherit", interactions=[interaction])
     (letter,) = taken(at_seven(json.dumps(forged).encode())).dead_letters
     assert letter.field.startswith("interactions[0]")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("older", {"tea": [1, 0, 1, 1, 1.0, 5, 5]}),
+        ("older", {"tea": [1, 1, 1, 1 << 16, 1.0, 5, 5]}),
+        ("older", {"tea": [1, 1, 1, 1, -1.0, 5, 5]}),
+        ("places", [["shop", -1]]),
+        ("places", [[f"shop-{number}", 5] for number in range(16)]),
+    ],
+)
+def test_forged_older_items_and_places_are_dead_letters_too(field: str, value: object) -> None:
+    forged = view(type="riverrun.inherit", interactions=[]) | {field: value}
+    (letter,) = taken(at_seven(json.dumps(forged).encode())).dead_letters
+    assert letter.field.startswith(field)
+
+
+def test_an_inheritance_of_the_schema_before_is_read() -> None:
+    before = view(type="riverrun.inherit", interactions=[["tea", 1, 5, 1.0]], queries=[["q", 3]])
+    intake = taken(at_seven(json.dumps(before).encode()))
+    assert [received.event for received in intake.events] == [
+        Inherit(
+            event_id="e1", user_id="ann", ts_ms=NOON_MS, interactions=(Interaction("tea", Kind.VIEW, 5),),
+            queries=(Query("q", 3),),
+        )
+    ]  # fmt: skip
 
 
 def test_an_inheritance_may_be_larger_than_an_event_from_outside() -> None:

@@ -20,17 +20,16 @@ from app.interests.older import (
 )
 from app.interests.state import (
     NO_OLDER,
-    NOTHING,
+    NO_PLACES,
     Interaction,
     Kind,
     OlderItem,
     OlderItems,
-    StateCause,
-    UserState,
     decode_older,
     decode_state,
     encode_state,
 )
+from tests.support.states import row_before_this_version
 
 MINUTE_MS = 60_000
 PLENTY = OlderBounds(max_items=1_000, oldest_ms=0)
@@ -116,26 +115,18 @@ def test_half_of_nothing_is_nothing() -> None:
     assert newer_half(NO_OLDER) is None
 
 
-def before_this_version() -> bytes:
-    """A state as schema version 2 wrote it."""
-    now = UserState.of(7, StateCause("e", "view", 1, 2), [Interaction("new", Kind.RATE, 9, 4.5)])
-    older = {"tea": (1 << Kind.PURCHASE, 3, 5), "milk": (1 << Kind.VIEW, 70_000, 6)}
-    fields = (
-        now.state_version, now.cause, now.ids, now.kinds, now.times, now.strengths, b"8 bytes.", older,
-        [("q", 3)], ["anon"],
-    )  # fmt: skip
-    return b"\x02" + msgspec.msgpack.encode(fields)
-
-
 def test_a_state_of_the_version_before_keeps_everything_that_it_knew() -> None:
-    state = decode_state(before_this_version())
+    interactions = [Interaction("new", Kind.RATE, 9, 4.5)]
+    older = {"tea": (1 << Kind.PURCHASE, 3, 5), "milk": (1 << Kind.VIEW, 70_000, 6)}
+    row = row_before_this_version(7, interactions, older)
+    state = decode_state(row)
     assert (state.state_version, state.cause.event_id, state.recent_events) == (7, "e", b"8 bytes.")
-    assert state.interactions() == [Interaction("new", Kind.RATE, 9, 4.5)]
+    assert state.interactions() == interactions
     assert state.older_items() == {
         "tea": OlderItem(1 << Kind.PURCHASE, 3, 1, 1, 1.0, 5, 5),
         "milk": OlderItem(1 << Kind.VIEW, 0xFFFF, 1, 1, 1.0, 6, 6),
     }
-    assert (state.places, state.known_places) == (b"", NOTHING)
+    assert (state.places, state.known_places) == (b"", NO_PLACES)
     assert decode_state(encode_state(state)) == state
     with pytest.raises(StateError, match="cannot be read"):
-        decode_state(before_this_version()[:-1])
+        decode_state(row[:-1])

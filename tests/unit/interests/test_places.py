@@ -25,7 +25,7 @@ def shown(state: UserState) -> list[str | None]:
 
 
 def known(state: UserState) -> list[str]:
-    return [place.place_id for place in decode_places(state.known_places)]
+    return decode_places(state.known_places).ids
 
 
 def test_who_never_tells_a_place_has_no_column_for_it() -> None:

@@ -10,10 +10,19 @@ from app.contracts.dead_letters import decode_dead_letter
 from app.contracts.events import Event, Forget, Identify, Impression, View, decode_event
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits, SourceRecord
-from app.interests.state import Interaction, Kind, StateCause, UserState, decode_state, encode_state
+from app.interests.state import (
+    SCHEMA_VERSION,
+    Interaction,
+    Kind,
+    StateCause,
+    UserState,
+    decode_state,
+    encode_state,
+)
 from stream_agents.batch_path.contract import ProcessedBatch
 from stream_agents.interests import BatchSummary, InterestsProcess, Routes, encode_rows, row_version
 from tests.support.events import NOON_MS, Record, record
+from tests.support.states import row_before_this_version
 
 ROUTES = Routes("events", 4, "dead-letters", 1)
 
@@ -64,6 +73,19 @@ def test_doing_a_batch_again_returns_the_same_rows() -> None:
 
     assert again.rows == rows
     assert again.summary.outcomes["replayed"] == 2
+
+
+def test_a_row_of_the_schema_before_goes_on_as_one_of_this() -> None:
+    before = row_before_this_version(4, [Interaction("tea", Kind.PURCHASE, NOON_MS)], {"milk": (2, 3, NOON_MS - 9)})
+    assert row_version(before) == 4
+
+    row = process([record(view("ada", 1), 7)], {b"ada": before}).rows[b"ada"]
+
+    assert row is not None
+    after = decode_state(row)
+    assert (row[0], row_version(row)) == (SCHEMA_VERSION, 7)
+    assert [each.item_id for each in after.interactions()] == ["tea", "item-1"]
+    assert after.older_items()["milk"].count == 3
 
 
 def test_bad_records_become_dead_letters_with_their_key_and_the_good_ones_go_on() -> None:

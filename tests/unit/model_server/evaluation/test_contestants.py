@@ -8,7 +8,7 @@ import torch
 from app.errors import DataError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.cases import Fit
-from model_server.evaluation.contestants import OwnFits, contestants
+from model_server.evaluation.contestants import OwnFits, contestants, default_models
 from tests.support.model import HashEncoder, planted_dataset
 
 CONTEXT = Context(
@@ -35,8 +35,9 @@ def names(models: list[str], own: OwnFits) -> list[str]:
 
 
 def test_unless_told_riverrun_takes_part_where_it_can_with_the_cheap_counts() -> None:
-    assert names([], {}) == ["popularity", "decayed-popularity", "covisitation"]
-    assert names([], ONE) == ["riverrun", "popularity", "decayed-popularity", "covisitation"]
+    assert default_models("loo", {}) == ("popularity", "decayed-popularity", "covisitation")
+    assert default_models("stream", ONE) == ("riverrun", "popularity", "decayed-popularity", "covisitation")
+    assert default_models("basket", ONE) == ("riverrun", "decayed-popularity", "own-frequency")
 
 
 def test_several_versions_take_part_one_by_one() -> None:

@@ -83,11 +83,27 @@ def test_late_states_and_noise_are_measured_and_shown(
     assert {f"{name}.{kind}" for name in ("quality", "history", "staleness") for kind in ("png", "svg")} <= written
 
 
+def test_baskets_are_asked_of_people_who_buy_the_same_again(
+    walks: EvaluationRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "baskets.csv"
+    lines = [f"u{user},i{user + each},{1_500_000_000 + day * 86_400 + user},purchase" for day in range(6)
+             for user in range(12) for each in range(3)]  # fmt: skip
+    path.write_text("\n".join(["user_id,item_id,ts,type", *lines]))
+    asked = replace(walks, protocol="basket", task="next", source=DataSource(str(path)), models=())
+    run_evaluation(asked, settings(tmp_path))
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["task"] == "next"
+    assert line["results"]["own-frequency"]["recall10"] == 1.0
+    assert line["results"]["decayed-popularity"]["difference"]["ndcg10"][2] < 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"against": "ease"}, "does not take part"),
         ({"staleness": True}, "goes with --protocol stream"),
+        ({"task": "next"}, "goes with --protocol basket"),
         ({"versions": (Path("x"),)}, "goes with --protocol stream"),
         ({"models": ("riverrun",)}, "nothing to make riverrun of"),
     ],

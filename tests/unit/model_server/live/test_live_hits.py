@@ -1,14 +1,19 @@
 """The live hit rate counts an event against the list before it, once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from app.contracts.recommendations import RecommendedItem
 from app.interests.state import Interaction, Kind
 from app.observability import Metrics
 from app.surfaces.touches import History, history_of
 from model_server import metrics as table
+from model_server.hybrid.parts import BlendGain
 from model_server.live_hits import LiveHits, promise
+from model_server.registry.version import ModelVersion
 from model_server.scoring.scorer import Scored
+from tests.support.planted import WordEncoder, planted_model
 from tests.support.states import state_of
 
 
@@ -63,7 +68,11 @@ def test_users_of_long_ago_are_forgotten() -> None:
 
 def test_what_validation_promised_is_shown() -> None:
     metrics = Metrics(table.TABLE)
-    promise(metrics, "v1", {"validation_hr10": 0.25})
-    promise(metrics, "v2", {})
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    for name, validated in (("v1", {"validation_hr10": 0.25}), ("v2", {})):
+        promise(metrics, ModelVersion(name, Path(name), replace(model, metrics=validated)))
+    blended = replace(model.hybrid, gain=BlendGain(users=9, network_hr10=0.25, blended_hr10=0.3))
+    promise(metrics, ModelVersion("v3", Path("v3"), replace(model, hybrid=blended)))
     assert metrics.registry.get_sample_value(table.VALIDATION_HR10.name, {"version": "v1"}) == 0.25
     assert metrics.registry.get_sample_value(table.VALIDATION_HR10.name, {"version": "v2"}) is None
+    assert metrics.registry.get_sample_value(table.VALIDATION_HR10.name, {"version": "v3"}) == 0.3

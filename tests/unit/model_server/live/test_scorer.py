@@ -1,7 +1,9 @@
 """Lists of a small model whose right answers are known."""
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,8 +12,10 @@ from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, UserState
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
 from app.surfaces.touches import history_of
+from model_server.counts.covisitation import CoVisitation
 from model_server.counts.live import LiveCoVisitation
-from model_server.hybrid.parts import HybridParts
+from model_server.hybrid.blend import BlendWeights
+from model_server.hybrid.parts import HybridParts, network_alone
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
 from model_server.items.index import ItemIndex
@@ -72,6 +76,28 @@ def test_a_user_gets_the_neighbours_of_what_was_touched_and_is_told_so() -> None
     assert {item.source for item in home} == {"model"}
     assert {item.reason for item in home} == {"Because you liked FISH-3"}
     assert [item.score for item in home] == sorted((item.score for item in home), reverse=True)
+
+
+def test_what_others_did_next_is_blended_in_and_says_so() -> None:
+    parts = network_alone(len(TEXTS))
+    counts = CoVisitation(parts.options)
+    rows = {item_id: row for row, item_id in enumerate(TEXTS)}
+    for user in range(5):  # whoever saw the fourth fish went on to a rock
+        pair = np.array([rows["fish-3"], rows["rock-5"]])
+        counts.observe(np.full(2, user), pair, np.array([10, 20]))
+    weights = BlendWeights(covisitation=2.0, popularity=0.001)
+    shop = Shop(HOME, parts=replace(parts, covisitation=counts.snapshot(len(TEXTS)), weights=weights))
+    first, second, *_ = shop.home(state_of((Kind.LIKE, "fish-3")))
+    assert (first.item_id, first.source) == ("rock-5", "covisitation")
+    assert 2.0 <= first.score <= 3.0
+    assert (second.item_id[:4], second.source) == ("fish", "model")
+    assert first.reason == "Because you liked FISH-3"
+
+
+def test_where_nothing_else_speaks_for_an_item_it_is_popular() -> None:
+    parts = replace(network_alone(len(TEXTS)), weights=BlendWeights(popularity=2.0))
+    home = Shop(HOME, parts=parts).home(state_of((Kind.LIKE, "fish-3")))
+    assert (home[0].item_id, home[0].source, home[0].reason) == ("rock-0", "popularity", "Popular right now")
 
 
 def test_a_reason_names_the_title_that_the_anchor_has_now() -> None:

@@ -1,0 +1,1 @@
+"""The second stage: candidates from every source, put in order by a learned ranker."""

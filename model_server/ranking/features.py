@@ -1,0 +1,215 @@
+"""The features of the pairs (user, item) that a ranker puts in order; NaN where there is nothing to say."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.data.local_time import MS_PER_DAY
+from model_server.ranking.affinity import affinity_features, cart_features, source_features
+from model_server.ranking.frame import LONG_AGO, Columns, Frame
+from model_server.ranking.groups import Groups, places_within
+from model_server.ranking.habits import dayparts
+
+FEATURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "own_count": "interactions of the user with the item",
+        "own_occasions": "visits with one",
+        "own_decayed": "interactions, .99 a day",
+        "own_fast": "newest interactions, .9 a day",
+        "own_since": "days since the last",
+        "own_first_days": "days since the first",
+        "own_rhythm": "days between two visits with it",
+        "own_due": "days since the last, in rhythms",
+        "own_item_due": "the same, the rhythm leaning on the item's",
+        "own_visits_since": "days since the last, in the user's days between visits",
+        "own_rate": "visits with it a month",
+        "own_here": "had at this place",
+        "own_last1": "in the newest visit",
+        "own_last2": "in how many of the newest 2",
+        "own_last3": "in how many of the newest 3",
+        "own_last5": "in how many of the newest 5",
+        "own_share": "own_decayed as a share of all the user's",
+        "own_place": "place by own_decayed among the candidates",
+        "own_hazard": "own_decayed times the item's repeat rate",
+        "user_gap": "the user's days between visits",
+        "user_since": "days since the last visit",
+        "user_size": "items a visit",
+        "user_items": "different items",
+        "user_repeats": "share of interactions with something had before",
+        "user_days": "days since the user's first interaction",
+        "popular": "log interactions of everybody, half-life 14 days",
+        "popular_now": "half-life 3 days",
+        "first": "log first interactions, half-life 28 days",
+        "first_fast": "half-life 7 days",
+        "first_now": "half-life 3 days",
+        "trend": "log popular_now / popular",
+        "first_trend": "log first_fast / first",
+        "type_share": "share in the popularity of its type",
+        "repeat": "share of its buyers who came back for it",
+        "rhythm": "usual days between two purchases of one person",
+        "daypart": "log lift at this part of the week",
+        "here": "log popularity at this place, half-life 28 days",
+        "here_lift": "the same against what its popularity would give",
+        "first_here": "log first interactions at this place, half-life 7 days",
+        "price": "log price",
+        "price_level": "log price against the user's mean",
+        "department": "number of the widest category",
+        "type_decayed": "interactions with its type, .99 a day",
+        "type_since": "days since the last with its type",
+        "type_due": "the same in the user's rhythm of the type",
+        "type_items": "different items of its type",
+        "type_mine": "own_decayed as a share of type_decayed",
+        "category_decayed": "as of the type",
+        "category_since": "as of the type",
+        "brand_decayed": "as of the type",
+        "brand_share": "brand_decayed as a share of all the user's",
+        "type_score": "what speaks for its type",
+        "in_type": "type_score times its share of the type's first interactions",
+        "likeness": "EASE over people",
+        "likeness_place": "place by it among the candidates",
+        "people": "what the nearest people had",
+        "people_place": "place by it",
+        "blend": "likeness times first interactions and promotion",
+        "blend_place": "place by it",
+        "steady": "type_score times first interactions",
+        "cart_size": "items in the cart",
+        "cart_likeness": "EASE over baskets, of the cart",
+        "cart_mean": "the same over the root of its size",
+        "cart_type": "items of its type in the cart",
+        "cart_visits": "newest visits with it, by likeness to the cart",
+        "cart_together": "how often it and the cart's items met in the newest visits",
+        "display": "where it stands in the shop's displays; 0: not there",
+        "mailer": "where it stands in the leaflet; 0: not there",
+    }
+)
+"""Name -> meaning, in the order of the columns."""
+
+
+def features(frame: Frame) -> NDArray[np.float32]:
+    """(C, F) in the order of `FEATURES`."""
+    columns: Columns = {}
+    for part in _PARTS:
+        columns |= part(frame)
+    matrix = np.empty((len(frame.pairs), len(FEATURES)), np.float32)
+    for place, name in enumerate(FEATURES):
+        matrix[:, place] = columns[name]
+    return matrix
+
+
+def _own(frame: Frame) -> Columns:
+    own, found, tables = frame.own, frame.in_own, frame.tables
+    since = found.summed(own.last_days, LONG_AGO)
+    first_days = found.summed(own.first_days, LONG_AGO)
+    occasions, decayed = found.summed(own.occasions), found.summed(own.decayed)
+    several = own.occasions > 1
+    gaps = np.maximum(own.occasions - 1, 1)
+    rhythm = found.summed(np.where(several, (own.first_days - own.last_days) / gaps, np.nan), np.nan)
+    at_least = np.maximum(rhythm, 0.5)
+    again = np.maximum(occasions - 1, 0)
+    usual = np.log(tables.habits.rhythm_days[frame.pairs.items])
+    leaning = np.exp((np.where(again > 0, np.log(at_least), 0) * again + 2 * usual) / (again + 2))
+    recent = {f"own_last{visits}": found.summed(own.recent[:, place]) for place, visits in enumerate((1, 2, 3, 5))}
+    return recent | {
+        "own_count": found.summed(own.count),
+        "own_occasions": occasions,
+        "own_decayed": decayed,
+        "own_fast": found.summed(own.fast),
+        "own_since": since,
+        "own_first_days": first_days,
+        "own_rhythm": rhythm,
+        "own_due": since / at_least,
+        "own_item_due": np.where(found.there, since / leaning, np.nan),
+        "own_visits_since": since / np.maximum(_visits(frame)["user_gap"], 0.5),
+        "own_rate": occasions / (first_days + 14) * 30,
+        "own_here": found.summed(own.here),
+        "own_share": decayed / frame.decayed_of_owner[frame.pairs.owners],
+        "own_place": np.where(found.there, places_within(frame.pairs.owners, decayed), LONG_AGO),
+        "own_hazard": decayed * tables.habits.repeat[frame.pairs.items],
+    }
+
+
+def _visits(frame: Frame) -> Columns:
+    """The user's pace, as far as the newest interactions tell."""
+    lines, users, now_ms = frame.newest, len(frame.moments), frame.moments.now_ms
+    count = np.bincount(lines.owners, minlength=users)
+    visits, oldest_ms, newest_ms = np.ones(users), now_ms.copy(), now_ms.copy()
+    ends = np.cumsum(count)
+    some = count > 0
+    first, last = (ends - count)[some], ends[some] - 1
+    visits[some], oldest_ms[some], newest_ms[some] = lines.visits_ago[first], lines.ts_ms[first], lines.ts_ms[last]
+    gap = (newest_ms - oldest_ms) / MS_PER_DAY / np.maximum(visits - 1, 1)
+    owners = frame.pairs.owners
+    return {
+        "user_gap": gap[owners],
+        "user_since": ((now_ms - newest_ms) / MS_PER_DAY)[owners],
+        "user_size": (count / visits)[owners],
+    }
+
+
+def _user(frame: Frame) -> Columns:
+    own, users, owners = frame.own, len(frame.moments), frame.pairs.owners
+    different = np.bincount(own.owners, minlength=users)
+    interactions = np.bincount(own.owners, weights=own.count, minlength=users)
+    days = np.zeros(users)
+    np.maximum.at(days, own.owners, own.first_days)
+    return _visits(frame) | {
+        "user_items": different[owners],
+        "user_repeats": (1 - different / np.maximum(interactions, 1))[owners],
+        "user_days": days[owners],
+    }
+
+
+def _item(frame: Frame) -> Columns:
+    counts, habits, facts, items = frame.tables.counts, frame.tables.habits, frame.tables.facts, frame.pairs.items
+    of_type = np.bincount(facts.types, weights=counts.popular)[facts.types[items]]
+    popular, first, fast = counts.popular[items], counts.first[items], counts.first_fast[items]
+    parts = dayparts(frame.moments.now_ms, frame.tables.zone)[frame.pairs.owners]
+    return {
+        "popular": np.log1p(popular),
+        "popular_now": np.log1p(counts.popular_now[items]),
+        "first": np.log1p(first),
+        "first_fast": np.log1p(fast),
+        "first_now": np.log1p(counts.first_now[items]),
+        "trend": np.log((counts.popular_now[items] + 1) / (popular + 3)),
+        "first_trend": np.log((fast + 0.5) / (first + 2)),
+        "type_share": popular / np.maximum(of_type, 1e-6),
+        "repeat": habits.repeat[items],
+        "rhythm": habits.rhythm_days[items],
+        "daypart": habits.dayparts[items, parts],
+        "department": facts.departments[items],
+    }
+
+
+def _place(frame: Frame) -> Columns:
+    counts, moments, span = frame.tables.counts, frame.moments, len(frame.tables.facts)
+    keys = moments.places[frame.pairs.owners].astype(np.int64) * span + frame.pairs.items
+    here = counts.here.at(keys)
+    places, which = np.unique(moments.places, return_inverse=True)
+    sums = np.array([counts.here.sum_of(int(place), span) for place in places])[which]
+    share = counts.popular[frame.pairs.items] / max(float(counts.popular.sum()), 1e-6)
+    return {
+        "here": np.log1p(here),
+        "here_lift": np.log((here + 1) / (sums[frame.pairs.owners] * share + 1)),
+        "first_here": np.log1p(counts.first_here.at(keys)),
+    }
+
+
+def _promotion(frame: Frame) -> Columns:
+    promoted = frame.promoted
+    found = Groups.of(promoted.owners * len(frame.tables.facts) + promoted.items, frame.keys)
+    return {"display": found.most(promoted.displays, 0.0), "mailer": found.most(promoted.mailers, 0.0)}
+
+
+_PARTS: Final[tuple[Callable[[Frame], Columns], ...]] = (
+    _own,
+    _user,
+    _item,
+    _place,
+    affinity_features,
+    source_features,
+    cart_features,
+    _promotion,
+)

@@ -1,0 +1,146 @@
+"""All that a ranker knows of items, in four parts that age differently: fitted at training, redone as the log grows.
+
+Counts are redone every day, habits and people every week (a second or two each), links at training.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.data.interactions import Interactions
+from app.data.local_time import MS_PER_DAY
+from model_server.ranking.counts import ItemCounts, count_items, first_times
+from model_server.ranking.facts import ItemFacts
+from model_server.ranking.habits import ItemHabits, item_habits
+from model_server.ranking.links import Links, People, learn_links, pool_of, sample_people
+
+_COUNTS_MS: Final = MS_PER_DAY
+_HABITS_MS: Final = 7 * MS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemTables:
+    """See the module.
+
+    Args:
+        facts: of the catalog.
+        zone: IANA name of the time zone in which people shop.
+        links: what speaks for what.
+        habits, people, habits_ms: how items are bought and by whom, and as of when.
+        pool: (A,) items that may be shown to somebody who never had them, rising.
+        column_of: (N,) the place of an item in the pool, -1 for others.
+        counts, counts_ms: what sells, and as of when.
+    """
+
+    facts: ItemFacts
+    zone: str
+    links: Links
+    habits: ItemHabits
+    people: People
+    habits_ms: int
+    pool: NDArray[np.int64]
+    column_of: NDArray[np.int64]
+    counts: ItemCounts
+    counts_ms: int
+
+
+def fit_tables(log: Interactions, facts: ItemFacts, zone: str, now_ms: int) -> ItemTables:
+    """From everything in the log, which lies before `now_ms`."""
+    links = learn_links(log, facts)
+    counts = count_items(log, first_times(log), now_ms)
+    habits = item_habits(log, facts, zone)
+    pool = pool_of(habits.buyers)
+    people = sample_people(log, pool, habits.buyers, now_ms)
+    return ItemTables(
+        facts, zone, links, habits, people, now_ms, pool, columns_of(pool, len(facts)), counts, counts_ms=now_ms
+    )
+
+
+class GrowingTables:
+    """Tables that follow a log as it grows: what a shop has that counts every night and every week.
+
+    Args:
+        tables: fitted on `log`.
+        log: what happened before.
+    """
+
+    def __init__(self, tables: ItemTables, log: Interactions) -> None:
+        self._tables = tables
+        self._logs = [log]
+        self._known = _pairs(log)
+        self._firsts = [first_times(log)]
+
+    def observe(self, events: Interactions) -> None:
+        """These happened next, in time order."""
+        if not len(events):
+            return
+        pairs = events.users.astype(np.int64) * len(events.item_ids) + events.items
+        places = np.minimum(np.searchsorted(self._known, pairs), len(self._known) - 1)
+        self._firsts.append(first_times(events) & (self._known[places] != pairs))
+        self._logs.append(events)
+        new = np.unique(pairs[self._firsts[-1]])
+        self._known = np.insert(self._known, np.searchsorted(self._known, new), new)
+
+    def at(self, now_ms: int) -> ItemTables:
+        """The tables of that moment, at most a day (counts) or a week (the rest) old; moments must not go back."""
+        tables = self._tables
+        if now_ms - tables.habits_ms >= _HABITS_MS:
+            tables = self._recounted_habits(_latest(tables.habits_ms, _HABITS_MS, now_ms))
+        if now_ms - tables.counts_ms >= _COUNTS_MS:
+            when = _latest(tables.counts_ms, _COUNTS_MS, now_ms)
+            log = self._log()
+            tables = replace(tables, counts=count_items(log, self._firsts[0], when), counts_ms=when)
+        self._tables = tables
+        return tables
+
+    def _recounted_habits(self, when_ms: int) -> ItemTables:
+        tables, log = self._tables, self._log()
+        before = log.take(slice(0, int(np.searchsorted(log.ts_ms, when_ms))))
+        habits = item_habits(before, tables.facts, tables.zone)
+        pool = pool_of(habits.buyers)
+        people = sample_people(before, pool, habits.buyers, when_ms)
+        columns = columns_of(pool, len(tables.facts))
+        return replace(tables, habits=habits, people=people, habits_ms=when_ms, pool=pool, column_of=columns)
+
+    def _log(self) -> Interactions:
+        """Everything so far, in one piece."""
+        self._logs, self._firsts = [joined(self._logs)], [np.concatenate(self._firsts)]
+        return self._logs[0]
+
+
+def joined(logs: Sequence[Interactions]) -> Interactions:
+    """One log behind the other; those columns that all of them have."""
+    if len(logs) == 1:
+        return logs[0]
+    places = [log.places for log in logs if log.places is not None]
+    return replace(
+        logs[0],
+        users=np.concatenate([log.users for log in logs]),
+        items=np.concatenate([log.items for log in logs]),
+        kinds=np.concatenate([log.kinds for log in logs]),
+        ts_ms=np.concatenate([log.ts_ms for log in logs]),
+        ratings=np.concatenate([log.ratings for log in logs]),
+        places=np.concatenate(places) if len(places) == len(logs) else None,
+        baskets=None,
+        quantities=None,
+    )
+
+
+def _pairs(log: Interactions) -> NDArray[np.int64]:
+    pairs: NDArray[np.int64] = np.unique(log.users.astype(np.int64) * len(log.item_ids) + log.items)
+    return pairs
+
+
+def _latest(start_ms: int, every_ms: int, now_ms: int) -> int:
+    """The latest of the moments start, start + every, ... that is not after now."""
+    return start_ms + (now_ms - start_ms) // every_ms * every_ms
+
+
+def columns_of(pool: NDArray[np.int64], items: int) -> NDArray[np.int64]:
+    """(N,) the place of each item in the pool, -1 for those that are not in it."""
+    columns = np.full(items, -1, np.int64)
+    columns[pool] = np.arange(len(pool))
+    return columns
