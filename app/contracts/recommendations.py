@@ -16,7 +16,7 @@ NEWCOMER_ID: Final = "riverrun.newcomer"
 
 
 class RecommendedItem(Struct, frozen=True, gc=False):
-    """One place of a list. `source` is where the candidate came from, `reason` is for the shopper."""
+    """One place of a list. `source` is what contributed most to its being here, `reason` is for the shopper."""
 
     item_id: str
     score: float

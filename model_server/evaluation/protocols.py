@@ -56,7 +56,7 @@ def leave_one_out(log: Interactions, *, repeats: bool = False) -> Plan:
             chosen = slice(first, first + at_once)
             yield Step(_question(by_user_log, starts[chosen], ends[chosen] - 1, repeats=repeats), nothing)
 
-    return Plan(leave_one_out_training(log), len(ends), steps, {"repeats": repeats})
+    return Plan(leave_one_out_training(log), len(ends), steps, {"repeats": repeats}, live=False)
 
 
 def stream(log: Interactions, options: StreamOptions, *, repeats: bool = False) -> Plan:

@@ -54,9 +54,11 @@ class Plan:
         steps: makes the steps anew, in time order; its argument is the number of cases that a question has at most,
             1 for a recommender that learns from every event.
         parameters: how the protocol was set, for the report.
+        live: whether anything happens between the cases; where nothing does, all can be asked many at once.
     """
 
     training: Interactions
     cases: int
     steps: Callable[[int], Iterator[Step]]
     parameters: Mapping[str, Parameter]
+    live: bool = True

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
-from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import BasketRequest, Task, basket_plan
-from model_server.evaluation.cases import Cases, Fit, Recommender
+from model_server.evaluation.cases import Cases
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.lines import moments_of
@@ -21,6 +20,7 @@ from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, trai
 NOT_RECENT: Final = 0.7
 """Share of the training part from which the item tables of training come; the questions lie behind it."""
 
+# Of discover few candidates are right, so it learns from most baskets and from few of the wrong candidates of each.
 _OPTIONS: Final = {
     Task.NEXT: RankingOptions(CandidateOptions()),
     Task.CART: RankingOptions(CandidateOptions()),
@@ -60,18 +60,6 @@ class RankedRecommender:
     def observe(self, events: Interactions) -> None:
         """The tables count on; the trees stay as they are."""
         self._tables.observe(events)
-
-
-def ranker(context: Context) -> Fit:
-    """Trained on the questions of the context's task, asked within the training part; see `RankedRecommender`."""
-    task = Task(context.task or Task.NEXT)
-
-    def fit(part: Interactions) -> Recommender:
-        known = Dataset("", part, context.catalog, fingerprint="", shop=context.shop)
-        trained = train_for_task(known, task, (context.seed,))
-        return RankedRecommender(trained.ranker, trained.tables, shop_of(known).promoting)
-
-    return fit
 
 
 def train_for_task(known: Dataset, task: Task, seeds: tuple[int, ...]) -> TrainedRanker:

@@ -112,8 +112,6 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
         encoder=open_text_encoder(settings.cache_dir, device, console.print),
         cache_dir=settings.cache_dir,
         on_message=console.print,
-        shop=dataset.shop,
-        task=request.task,
     )
 
 

@@ -20,7 +20,6 @@ class Blended(StrEnum):
     MODEL = "model"
     COVISITATION = "covisitation"
     NEIGHBOURS = "neighbours"
-    OWN = "own"
     POPULARITY = "popularity"
 
 
@@ -33,7 +32,6 @@ class BlendWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     model: float = 1.0
     covisitation: float = 0.0
     neighbours: float = 0.0
-    own: float = 0.0
     popularity: float = 0.0
 
     def of(self, source: Blended) -> float:

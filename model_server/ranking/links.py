@@ -47,7 +47,7 @@ class People:
     Args:
         users: (U,) their numbers, rising.
         rarity: (A,) what a purchase says of a person: less the more people buy it.
-        vectors: (U, A) decayed purchases times rarity, rows of length 1.
+        vectors: (A, U) decayed purchases times rarity, columns of length 1.
         bought: (U, A) decayed purchases, at most 1.
     """
 
@@ -95,7 +95,7 @@ def sample_people(log: Interactions, pool: NDArray[np.int64], buyers: NDArray[np
     norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     vectors.data /= np.repeat(np.maximum(norms, np.finfo(np.float32).tiny), np.diff(vectors.indptr))
     np.minimum(bought.data, 1.0, out=bought.data)
-    return People(users.astype(np.int64), rarity, vectors, bought)
+    return People(users.astype(np.int64), rarity, sparse.csr_array(vectors.T), bought)
 
 
 def _places(chosen: NDArray[np.int64], size: int) -> NDArray[np.int64]:

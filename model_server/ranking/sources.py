@@ -105,7 +105,7 @@ def _people(own: OwnItems, tables: ItemTables, moments: Moments) -> Scores:
     weights = own.decayed[kept] * people.rarity[columns[kept]]
     vectors = _matrix(own.owners[kept], columns[kept], weights, (len(moments), len(tables.pool)))
     norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
-    near = (vectors @ people.vectors.T).toarray() / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+    near = (vectors @ people.vectors).toarray() / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     if not near.shape[1]:
         return np.zeros((len(moments), len(tables.pool)), np.float32)
     # Nobody is their own neighbour.

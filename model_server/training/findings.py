@@ -17,7 +17,7 @@ _SEED: Final = 0
 
 
 def findings(ranks: NDArray[np.float64], split: ValidationSplit, items: int) -> dict[str, float]:
-    """Name -> value: 95 % intervals of HR@10 and NDCG@10, and HR@10 with its cases by slice, `<metric>/<slice>`.
+    """Name -> value: 95 % intervals of the three metrics, and HR@10 with its cases by slice, `<metric>/<slice>`.
 
     Args:
         ranks: (U,) of the validation targets.
@@ -43,14 +43,12 @@ def slices_of(metrics: Mapping[str, float], name: str) -> dict[str, tuple[float,
 
 def _intervals(ranks: NDArray[np.float64]) -> dict[str, float]:
     hits = ranks <= CUTOFF
-    columns = np.stack([hits.astype(np.float64), np.where(hits, 1 / np.log2(ranks + 1), 0.0)], axis=1)
-    of_hr, of_ndcg = bootstrap(np.arange(len(ranks)), columns, _SEED)
-    return {
-        "validation_hr10_low": of_hr.low,
-        "validation_hr10_high": of_hr.high,
-        "validation_ndcg10_low": of_ndcg.low,
-        "validation_ndcg10_high": of_ndcg.high,
-    }
+    gains = hits, np.where(hits, 1 / np.log2(ranks + 1), 0.0), np.where(hits, 1 / ranks, 0.0)
+    intervals = bootstrap(np.arange(len(ranks)), np.stack(gains, axis=1).astype(np.float64), _SEED)
+    found: dict[str, float] = {}
+    for name, interval in zip(("hr10", "ndcg10", "mrr10"), intervals, strict=True):
+        found |= {f"validation_{name}_low": interval.low, f"validation_{name}_high": interval.high}
+    return found
 
 
 def _slices(

@@ -14,10 +14,10 @@ _ONE = (sys.executable,)
 _TWO = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def outcome(launcher: tuple[str, ...], negatives: int) -> dict[str, Any]:
+def outcome(launcher: tuple[str, ...]) -> dict[str, Any]:
     done = subprocess.run(
-        [*launcher, "-m", "tests.integration.training_main", str(negatives)],
-        capture_output=True, text=True, timeout=120, check=False, cwd=REPOSITORY,
+        [*launcher, "-m", "tests.integration.training_main"],
+        capture_output=True, text=True, timeout=200, check=False, cwd=REPOSITORY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -26,13 +26,11 @@ def outcome(launcher: tuple[str, ...], negatives: int) -> dict[str, Any]:
 
 def test_two_processes_reach_the_losses_and_weights_of_one() -> None:
     with ThreadPoolExecutor() as threads:
-        one, two = threads.map(lambda launcher: outcome(launcher, 0), (_ONE, _TWO))
+        one, two = threads.map(outcome, (_ONE, _TWO))
     assert (one["processes"], two["processes"]) == (1, 2)
-    assert two["losses"] == pytest.approx(one["losses"], abs=1e-4)
-    assert two["weights"] == pytest.approx(one["weights"], abs=1e-3)
-    assert two["losses"][-1] < 0.7 * two["losses"][0]
-
-
-def test_sparse_gradients_of_sampled_negatives_are_shared_too() -> None:
-    two = outcome(_TWO, 30)
-    assert two["losses"][-1] < 0.8 * two["losses"][0]
+    for name in ("losses", "weights"):
+        assert two["full"][name] == pytest.approx(one["full"][name], abs=1e-3)
+    assert two["full"]["losses"][-1] < 0.7 * two["full"]["losses"][0]
+    # Everybody draws negatives of its own, so these sums differ; their sparse gradients are shared all the same.
+    for found in (one, two):
+        assert found["sampled"]["losses"][-1] < 0.8 * found["sampled"]["losses"][0]

@@ -1,37 +1,42 @@
-"""What `torchrun` runs in a test: a planted pattern, trained by as many processes as there are; the leader says how.
+"""What `torchrun` runs in a test: a planted pattern, trained by as many processes as there are, in two ways.
 
-torchrun --nproc-per-node 2 -m tests.integration.training_main <negatives>
+torchrun --nproc-per-node 2 -m tests.integration.training_main
 """
 
 import json
 import sys
+from typing import Any
 
 import torch
 
 from model_server.training.execution import Execution
 from model_server.training.loop import Progress
 from model_server.training.run import TrainingJob, train_model
-from model_server.training.team import joined_team
+from model_server.training.team import Team, joined_team
 from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
 
-def main(negatives: int) -> None:
-    """Train and print one line of JSON."""
-    torch.set_num_threads(1)
+def outcome(team: Team, device: torch.device, negatives: int) -> dict[str, Any]:
+    """Losses by step and the table's weights; 0 negatives: every position is compared with all items."""
     options = tiny_options(
         epochs=3, batch_sequences=32, negatives=negatives, dropout=0.0, id_dropout=0.0, kind_dropout=0.0
     )
     dataset = planted_dataset()
     heard: list[Progress] = []
+    job = TrainingJob(dataset, dataset.interactions, 0, 14, Execution(team=team))
+    model = train_model(job, HashEncoder(), options, device, heard.append)
+    weights = model.network.item_ids.weight.flatten().tolist()
+    return {"losses": [progress.loss for progress in heard], "weights": weights}
+
+
+def main() -> None:
+    """Train twice; the leader prints one line of JSON."""
+    torch.set_num_threads(1)
     with joined_team(torch.device("cpu")) as (team, device):
-        job = TrainingJob(dataset, dataset.interactions, 0, 14, Execution(team=team))
-        model = train_model(job, HashEncoder(), options, device, heard.append)
+        found = {"processes": team.size, "full": outcome(team, device, 0), "sampled": outcome(team, device, 30)}
     if team.leads:
-        weights = model.network.item_ids.weight
-        losses = [progress.loss for progress in heard]
-        found = {"processes": team.size, "losses": losses, "weights": weights.flatten().tolist(), **model.metrics}
         sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

@@ -13,7 +13,15 @@ const ACTIONS = [
   { kind: "dislike", icon: "hide", label: "Hide" },
 ];
 const SHORTEST = 0.15;
-const SOURCES = { model: "model", popularity: "popular", new: "new", catalog: "catalogue" };
+const SOURCES = {
+  model: "model",
+  covisitation: "seen together",
+  neighbours: "alike",
+  popularity: "popular",
+  new: "new",
+  catalog: "catalogue",
+};
+const BLENDED = new Set(["model", "covisitation", "neighbours"]); // their scores are one sum
 
 /**
  * @param {HTMLElement} container an ordered list
@@ -170,7 +178,7 @@ function makeCard(first) {
     if (now.score !== undefined) {
       bar.style.setProperty("--share", share.toFixed(3));
       say(score, shortNumber(now.score));
-      meter.title = `Score ${now.score}; the bar compares it with the same source's best and worst in this list`;
+      meter.title = `Score ${now.score}; the bar compares it with the best and worst of its kind in this list`;
     }
     say(reason, now.reason ?? "");
     reason.title = now.reason ?? "";
@@ -185,11 +193,13 @@ function actionButton({ kind, icon: name, label, wide }, title) {
   return button;
 }
 
-/** Scores of different sources are different things: a bar runs from its own source's worst (short) to its best (1). */
+/** Scores of different kinds are different things: a bar runs from its own kind's worst (short) to its best (1). */
 function sharesOf(entries) {
-  const bySource = Map.groupBy(entries, ({ source }) => source);
-  return entries.map(({ source, score }) => {
-    const scores = bySource.get(source).map((other) => other.score ?? 0);
+  const kindOf = ({ source }) => (BLENDED.has(source) ? "blended" : source);
+  const byKind = Map.groupBy(entries, kindOf);
+  return entries.map((entry) => {
+    const { score } = entry;
+    const scores = byKind.get(kindOf(entry)).map((other) => other.score ?? 0);
     const [worst, best] = [Math.min(...scores), Math.max(...scores)];
     return best > worst ? SHORTEST + ((1 - SHORTEST) * (score - worst)) / (best - worst) : 1;
   });

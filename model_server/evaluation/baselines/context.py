@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
-from app.data.shop import ShopFacts
 from app.data.wheels import OnMessage
 from model_server.evaluation.cases import Cases, Fit
 from model_server.text.encoder import TextEncoder
@@ -29,8 +28,6 @@ class Context:
         encoder: of the items' texts.
         cache_dir: where fetched weights are kept.
         on_message: told what is fetched.
-        shop: what is known of the shop, promotions for example.
-        task: of the basket protocol; empty: another protocol.
     """
 
     catalog: tuple[CatalogItem, ...]
@@ -40,8 +37,6 @@ class Context:
     encoder: TextEncoder
     cache_dir: Path
     on_message: OnMessage
-    shop: ShopFacts | None = None
-    task: str = ""
 
 
 Factory = Callable[[Context], Fit]

@@ -18,7 +18,6 @@ from model_server.evaluation.baselines.mlp import mlp
 from model_server.evaluation.baselines.own import OwnFrequency, cart_likeness
 from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
 from model_server.evaluation.cases import Fit, Recommender
-from model_server.evaluation.ranked import ranker
 
 
 def popularity(context: Context) -> Fit:
@@ -57,7 +56,6 @@ BASELINES: Final[Mapping[str, Factory]] = MappingProxyType(
         "ease": ease,
         "co-purchase": co_purchase,
         "basket-ease": basket_ease,
-        "ranker": ranker,
         "als": als,
         "bpr": bpr,
         "matrix-factorization": matrix_factorization,

@@ -31,8 +31,10 @@ class Watcher:
         self.online = online
         self.known = len(training)
         self.asked: list[tuple[list[int], int]] = []
+        self.questions = 0
 
     def scores(self, cases: Cases) -> NDArray[np.floating]:
+        self.questions += 1
         scores = np.zeros((len(cases), 6))
         for row, history in enumerate(cases.histories):
             self.asked.append((history.items.tolist(), self.known))
@@ -51,9 +53,10 @@ def answers_of(plan: Plan, recommender: Recommender, log: Interactions) -> Answe
 def test_leave_one_out_predicts_last_events_from_what_came_before() -> None:
     plan = leave_one_out(LOG)
     assert plan.training.items.tolist() == [1, 2, 3]
-    watcher = Watcher(plan.training, online=False)
+    watcher = Watcher(plan.training, online=True)
     answers = answers_of(plan, watcher, LOG)
     assert [history for history, _ in watcher.asked] == [[1, 3], [2]]
+    assert watcher.questions == 1  # nothing happens between them
     assert answers.users.tolist() == [0, 1]
     assert answers.metrics.ndcg10.tolist() == [1.0, 1.0]
 

@@ -17,7 +17,7 @@ from model_server.ranking.files import StoredRanker, load_ranker, save_ranker
 from model_server.ranking.lines import moments_of
 from model_server.ranking.past import past_of
 from model_server.ranking.promotion import nothing_promoted
-from model_server.ranking.ranker import Ranked, Ranker, RankingOptions
+from model_server.ranking.ranker import Ranked, Ranker, RankingOptions, describe
 from model_server.ranking.tables import ItemTables
 from model_server.ranking.train import RankerTraining, Shop, train_ranker
 from tests.support.model import dataset_of, interactions_of
@@ -77,6 +77,18 @@ def test_a_user_alone_is_ranked_as_in_a_batch() -> None:
     of_third = together.owners == 3
     assert together.items[of_third].tolist() == alone.items.tolist()
     assert together.scores[of_third] == pytest.approx(alone.scores)
+
+
+def test_what_lies_in_the_cart_is_no_candidate_and_discovery_shows_nothing_had() -> None:
+    asked, tables = trained().question.cases, trained().tables
+    had = asked.histories[0].items[-1:].astype(np.int32)
+    one = replace(asked, histories=asked.histories[:1], users=asked.users[:1], now_ms=asked.now_ms[:1], carts=[had])
+    moments = moments_of(one)
+    past = past_of(one.histories, moments, OPTIONS.window)
+    assert int(had[0]) not in describe(moments, past, tables, nothing_promoted, OPTIONS).pairs.items
+    new = RankingOptions(CandidateOptions(own=0, each=5))
+    shown = describe(moments, past, tables, nothing_promoted, new).pairs.items
+    assert not set(shown.tolist()) & set(one.histories[0].items.tolist())
 
 
 def test_what_was_saved_ranks_the_same(tmp_path: Path) -> None:
