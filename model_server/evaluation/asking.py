@@ -1,6 +1,6 @@
 """Puts a plan's questions to a recommender, as they are and in changed forms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -42,25 +42,45 @@ def ask(
         The answers in each form, by the names of `changes`.
     """
     tallies = {name: Tally(facts) for name in changes}
-    at_once = 1 if recommender.online and plan.live else cases_at_once(len(facts))
+    at_once = 1 if recommender.online and plan.live else max(1, cases_at_once(len(facts)) // len(changes))
     done = 0
     for step in plan.steps(at_once):
         if step.question is not None:
-            for name, change in changes.items():
-                _put(recommender, step.question, change, tallies[name])
+            _put(recommender, step.question, changes, tallies)
             done += len(step.question)
             on_cases(done, plan.cases)
         recommender.observe(step.happened)
     return {name: tally.answers() for name, tally in tallies.items()}
 
 
-def _put(recommender: Recommender, question: Question, change: Change, tally: Tally) -> None:
-    told = change(question.cases)
-    stars = _predicted(recommender, question, told)
-    tally.add(question, recommender.scores(told), stars)
+def _put(
+    recommender: Recommender, question: Question, changes: Mapping[str, Change], tallies: Mapping[str, Tally]
+) -> None:
+    """Ask one question in all its forms at once: a call costs more than a case."""
+    told = _joined([change(question.cases) for change in changes.values()])
+    scores = recommender.scores(told)
+    stars = _predicted(recommender, question, told, forms=len(changes))
+    for place, name in enumerate(changes):
+        rows = slice(place * len(question), (place + 1) * len(question))
+        tallies[name].add(question, scores[rows], None if stars is None else stars[rows])
 
 
-def _predicted(recommender: Recommender, question: Question, told: Cases) -> NDArray[np.floating] | None:
+def _joined(forms: Sequence[Cases]) -> Cases:
+    """All cases of the first form, then those of the second, and so on."""
+    if len(forms) == 1:
+        return forms[0]
+    carts = [cart for form in forms for cart in form.carts or ()]
+    places = [form.places for form in forms if form.places is not None]
+    return Cases(
+        histories=[history for form in forms for history in form.histories],
+        users=np.concatenate([form.users for form in forms]),
+        now_ms=np.concatenate([form.now_ms for form in forms]),
+        carts=carts or None,
+        places=np.concatenate(places) if places else None,
+    )
+
+
+def _predicted(recommender: Recommender, question: Question, told: Cases, forms: int) -> NDArray[np.floating] | None:
     if question.ratings is None or not isinstance(recommender, RatingPredictor):
         return None
-    return recommender.ratings(told, np.concatenate(question.relevant))
+    return recommender.ratings(told, np.tile(np.concatenate(question.relevant), forms))
