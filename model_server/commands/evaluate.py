@@ -74,6 +74,14 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     staleness: Annotated[
         bool, typer.Option("--staleness", help="also ask what a late state knew: late by events, visits, time")
     ] = False,
+    through_kafka: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="stream with one --version: so many events through Kafka, agents and model server; "
+            "the version as it is, its network alone, its co-visitation alone",
+        ),
+    ] = 0,
     noise: Annotated[int, typer.Option(min=0, help="also ask with this many random events in each history")] = 0,
     plots: Annotated[Path | None, typer.Option(help="folder for the pictures and a page of HTML")] = None,
     options: Annotated[
@@ -95,13 +103,17 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     from model_server.evaluation.session import run_evaluation  # noqa: PLC0415
     from model_server.training.chosen import read_choices  # noqa: PLC0415
 
+    source = DataSource(data, format_, map_, catalog, catalog_map, min_events=min_events, newest_events=newest_events)
+    if through_kafka:
+        from model_server.evaluation.kafka_session import evaluate_through_kafka  # noqa: PLC0415
+
+        evaluate_through_kafka(source, version or [], through_kafka, load_settings())
+        return
     choices = {**(read_choices(options) if options else {}), **({"epochs": epochs} if epochs else {})}
     request = EvaluationRequest(
         protocol=protocol.value,
         task=task or ("next" if protocol is Protocol.BASKET else ""),
-        source=DataSource(
-            data, format_, map_, catalog, catalog_map, min_events=min_events, newest_events=newest_events
-        ),
+        source=source,
         models=tuple(_words(models)),
         against=against,
         choices=choices if train else None,

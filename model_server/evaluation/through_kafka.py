@@ -59,6 +59,16 @@ class Served:
     hits: NDArray[np.float64]
     gains: NDArray[np.float64]
 
+    @property
+    def hr10(self) -> float:
+        """To four decimals."""
+        return round(float(self.hits.mean()), 4)
+
+    @property
+    def ndcg10(self) -> float:
+        """To four decimals."""
+        return round(float(self.gains.mean()), 4)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
