@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from app.contracts.recommendations import RecommendedItem
 from app.data.interactions import Dataset, Interactions
@@ -19,9 +20,13 @@ from app.replay import events_of
 from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, load_surfaces
 from app.surfaces.touches import History, history_of
 from model_server.counts.live import LiveCoVisitation
+from model_server.evaluation.basket import Task
 from model_server.evaluation.cases import Cases
+from model_server.evaluation.contestants import RIVERRUN
 from model_server.evaluation.metrics import top_items
-from model_server.evaluation.ranked import as_served
+from model_server.evaluation.own_models import OwnModels, Wanted
+from model_server.evaluation.ranked import RankedRecommender, as_served
+from model_server.evaluation.recommender import VersionRecommender
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -39,7 +44,7 @@ from model_server.training.run import TrainingJob
 from model_server.training.second_stage import comes_back, with_ranker
 from tests.support.events import received
 from tests.support.folding import fold_whole
-from tests.support.model import DAY_MS, dataset_of, interactions_of, planted_dataset
+from tests.support.model import DAY_MS, baseline_context, dataset_of, interactions_of, planted_dataset
 from tests.support.planted import WordEncoder, planted_model
 
 PEOPLE, ITEMS, DAYS = 40, 40, 70
@@ -186,3 +191,13 @@ def test_a_damaged_ranker_is_refused_and_the_file_named(folder: Path, name: str)
     (folder / name).unlink()
     with pytest.raises(ModelVersionError, match=f"{name} is missing"):
         load_version(folder, CPU)
+
+
+@pytest.mark.parametrize(("task", "kind"), [(Task.NEXT, RankedRecommender), (None, VersionRecommender)])
+def test_evaluation_measures_a_versions_ranker_where_it_is_what_is_served(
+    folder: Path, task: Task | None, kind: type[object]
+) -> None:
+    dataset, version = shop(), load_version(folder, CPU)
+    context = replace(baseline_context(dataset), encoder=ENCODER)
+    own = OwnModels(dataset, context, Wanted(None, task), (version,), Console(quiet=True))
+    assert isinstance(own.fits()[""](RIVERRUN)(0)(dataset.interactions), kind)
