@@ -32,6 +32,7 @@ from app.surfaces.touches import history_of
 from model_server import metrics as table
 from model_server.counts.live import LiveCoVisitation
 from model_server.health import Health, watch
+from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
 from model_server.items.follower import follow_catalog
@@ -48,7 +49,7 @@ from model_server.newcomers import ask_for_newcomers
 from model_server.popularity.follower import Counting, follow_events
 from model_server.popularity.live import LivePopularity
 from model_server.registry.load import load_version
-from model_server.registry.version import ModelVersion, latest_version, trained_items
+from model_server.registry.version import ModelVersion, TrainedModel, latest_version, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.text.encoder import TextEncoder
 from model_server.worker import Means, Topology, Worker
@@ -118,7 +119,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     hits = LiveHits(metrics, installation.version.name, surfaces.surfaces[0].name)
     scorer = Scorer(
-        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation)),
+        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation), _ranker(model)),
         index,
         surfaces,
         lambda: popularity.ranking,
@@ -211,6 +212,10 @@ def _encoder(installation: Installation) -> ContinuedEncoder:
     network, device = installation.version.model.network, installation.device
     memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.hidden, device)
     return ContinuedEncoder(fastest_encoder(network, device), memory, device)
+
+
+def _ranker(model: TrainedModel) -> ServedRanker | None:
+    return None if model.ranker is None else ServedRanker(model.ranker, _clock_ms)
 
 
 def _topology(installation: Installation) -> Topology:

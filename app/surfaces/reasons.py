@@ -6,6 +6,7 @@ from typing import Final
 from app.surfaces.marks import Attachment
 
 POPULAR: Final = "Popular right now"
+AGAIN: Final = "You chose this before"
 FOR_YOU: Final = "Picked for you"
 NEW: Final = "New"
 FROM_CATALOG: Final = "More to discover"

@@ -16,6 +16,7 @@ class Source(StrEnum):
     """What fills a list; surfaces.yml says what each one is."""
 
     FOR_YOU = "for_you"
+    AGAIN = "again"
     NEW = "new"
     POPULARITY = "popularity"
     CATALOG = "catalog"
@@ -54,6 +55,16 @@ class Surfaces(Struct, frozen=True):
 
     surfaces: tuple[Surface, ...]
     rating_scale: float
+
+    def without(self, source: Source) -> "Surfaces":
+        """The same where there is no such source; a list that draws from nothing else is not made."""
+        left = [
+            msgspec.structs.replace(
+                surface, sources=tuple(spec for spec in surface.sources if spec.source is not source)
+            )
+            for surface in self.surfaces
+        ]
+        return Surfaces(tuple(surface for surface in left if surface.sources), self.rating_scale)
 
 
 class _SurfaceEntry(Struct, frozen=True, forbid_unknown_fields=True):

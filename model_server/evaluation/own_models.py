@@ -15,7 +15,7 @@ from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
 from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
-from model_server.evaluation.ranked import RankedRecommender, shop_of, train_for_task
+from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
@@ -38,14 +38,14 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be trained.
+    """What riverrun is to be.
 
     Args:
-        choices: options in the place of those that suit the data.
+        choices: train, with these options in the place of those that suit the data; None: nothing is trained.
         task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
     """
 
-    choices: Choices
+    choices: Choices | None
     task: Task | None
 
 
@@ -55,7 +55,7 @@ class OwnModels:
     Args:
         dataset: what is evaluated on.
         context: device, encoder and half-life are read from it.
-        wanted: what to train; None: nothing.
+        wanted: what riverrun is to be.
         versions: loaded; used where nothing is trained.
         console: for the progress of a training.
     """
@@ -64,7 +64,7 @@ class OwnModels:
         self,
         dataset: Dataset,
         context: Context,
-        wanted: Wanted | None,
+        wanted: Wanted,
         versions: tuple[ModelVersion, ...],
         console: Console,
     ) -> None:
@@ -78,8 +78,8 @@ class OwnModels:
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
-        if (wanted := self._wanted) is not None:
-            return {"": lambda name: lambda seed: self._fit_of_training(wanted, name, seed)}
+        if (choices := self._wanted.choices) is not None:
+            return {"": lambda name: lambda seed: self._fit_of_training(choices, name, seed)}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
@@ -89,29 +89,31 @@ class OwnModels:
 
     def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
         """One of `OWN` with live state; `part` is what counting starts from."""
+        if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
+            return as_served(model.ranker)
         context = self._context
         surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:
-        return name == RIVERRUN and self._wanted is not None and self._wanted.task is not None
+        return name == RIVERRUN and self._wanted.choices is not None and self._wanted.task is not None
 
-    def _fit_of_training(self, wanted: Wanted, name: str, seed: int) -> Fit:
-        if name == RIVERRUN and (task := wanted.task) is not None:
+    def _fit_of_training(self, choices: Choices, name: str, seed: int) -> Fit:
+        if name == RIVERRUN and (task := self._wanted.task) is not None:
             return lambda part: self._ranker(task, seed, part)
-        return lambda part: self.recommender(name, self._train(wanted, seed, part), part)
+        return lambda part: self.recommender(name, self._train(choices, seed, part), part)
 
     def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
         trained = train_for_task(replace(self._dataset, interactions=part), task, (seed,))
         return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
 
-    def _train(self, wanted: Wanted, seed: int, part: Interactions) -> TrainedModel:
+    def _train(self, choices: Choices, seed: int, part: Interactions) -> TrainedModel:
         if seed not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
             suited = options_for(part, self._dataset.catalog)
-            options = with_choices(suited, {**wanted.choices, "seed": seed})
+            options = with_choices(suited, {**choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
                 self._trained[seed] = train_model(

@@ -1,6 +1,7 @@
 """The learned ranker behind the interface through which models and baselines are compared."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,12 @@ from model_server.evaluation.basket import BasketRequest, Task, basket_plan
 from model_server.evaluation.cases import Cases
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
+from model_server.ranking.files import StoredRanker
 from model_server.ranking.lines import moments_of
 from model_server.ranking.past import past_of
 from model_server.ranking.promotion import Promoting, nothing_promoted, promoting
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.tables import GrowingTables
+from model_server.ranking.tables import ItemTables
 from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, train_ranker
 
 NOT_RECENT: Final = 0.7
@@ -31,18 +33,42 @@ _SHARES: Final = {Task.NEXT: 0.35, Task.CART: 0.35, Task.DISCOVER: 0.8, Task.PRO
 _NEGATIVES: Final = {Task.NEXT: 0.4, Task.CART: 0.4, Task.DISCOVER: 0.2, Task.PROMOTION: 1.0}
 
 
+class Tables(Protocol):
+    """What is known of items as time goes on."""
+
+    def at(self, now_ms: int) -> ItemTables:
+        """Of that moment."""
+
+    def observe(self, events: Interactions) -> None:
+        """These happened next."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StillTables:
+    """Tables that stay as they are, as those of a version that is served."""
+
+    tables: ItemTables
+
+    def at(self, now_ms: int) -> ItemTables:
+        """The same at every moment."""
+        return self.tables
+
+    def observe(self, events: Interactions) -> None:
+        """Nothing changes."""
+
+
 class RankedRecommender:
-    """The ranker with tables that follow what happens.
+    """The ranker with what is known of items.
 
     Args:
         ranker: trained.
-        tables: up to date; they go on observing.
+        tables: up to date; they are told what happens.
         promoting: says what is promoted.
     """
 
     online = False
 
-    def __init__(self, ranker: Ranker, tables: GrowingTables, promoting: Promoting) -> None:
+    def __init__(self, ranker: Ranker, tables: Tables, promoting: Promoting) -> None:
         self._ranker = ranker
         self._tables = tables
         self._promoting = promoting
@@ -58,15 +84,29 @@ class RankedRecommender:
         return scores
 
     def observe(self, events: Interactions) -> None:
-        """The tables count on; the trees stay as they are."""
+        """The tables may count on; the trees stay as they are."""
         self._tables.observe(events)
+
+
+def as_served(stored: StoredRanker) -> RankedRecommender:
+    """What a model server makes of a version's ranker: still tables, no word of promotions."""
+    return RankedRecommender(stored.ranker, StillTables(stored.tables), nothing_promoted)
 
 
 def train_for_task(known: Dataset, task: Task, seeds: tuple[int, ...]) -> TrainedRanker:
     """A ranker from what is known before the cut."""
-    plan = basket_plan(known, BasketRequest(task, train_share=NOT_RECENT, share=_SHARES[task], seed=seeds[0]))
+    return train_on(known, shop_of(known), task, seeds, _SHARES[task])
+
+
+def train_on(known: Dataset, shop: Shop, task: Task, seeds: tuple[int, ...], share: float) -> TrainedRanker:
+    """The same from this share of the newer baskets, in a shop of which this is said.
+
+    Raises:
+        ValueError: there is nothing to learn from.
+    """
+    plan = basket_plan(known, BasketRequest(task, train_share=NOT_RECENT, share=share, seed=seeds[0]))
     training = RankerTraining(seeds=seeds, negatives=_NEGATIVES[task])
-    return train_ranker(plan, shop_of(known), _OPTIONS[task], training)
+    return train_ranker(plan, shop, _OPTIONS[task], training)
 
 
 def shop_of(dataset: Dataset) -> Shop:

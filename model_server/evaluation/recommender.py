@@ -74,6 +74,11 @@ def network(model: TrainedModel, surroundings: Surroundings, part: Interactions)
     return VersionRecommender(model, network_alone(len(model.item_ids)), surroundings, part)
 
 
+def riverrun_again(model: TrainedModel, surroundings: Surroundings, part: Interactions) -> Recommender:
+    """As `riverrun`, with what users had before among the candidates."""
+    return VersionRecommender(model, model.hybrid, surroundings, part, hides_seen=False)
+
+
 class VersionRecommender:
     """See the module.
 
@@ -82,12 +87,22 @@ class VersionRecommender:
         parts: what the network is blended with.
         surroundings: the catalogue and how its texts are read.
         part: what happened until now.
+        hides_seen: whether what a user had does not come back.
     """
 
-    def __init__(self, model: TrainedModel, parts: HybridParts, surroundings: Surroundings, part: Interactions) -> None:
+    def __init__(
+        self,
+        model: TrainedModel,
+        parts: HybridParts,
+        surroundings: Surroundings,
+        part: Interactions,
+        *,
+        hides_seen: bool = True,
+    ) -> None:
         catalog, device = surroundings.catalog, model.network.cold_id.device
         self.online = parts.weights.covisitation > 0
         rows = ItemRows(model.item_ids)
+        self._hides_seen = hides_seen
         self._index = ItemIndex(model.network, trained_items(model), device, rows=rows)
         self._index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
         with self._index.reading() as view:
@@ -135,7 +150,9 @@ class VersionRecommender:
         # One user may be asked about twice in a chunk; then nothing is remembered of the second.
         ids = [f"{user}" if first else f"{user} {place}" for place, (user, first) in enumerate(_firsts(users))]
         encoded = self._model.users(view, ids, touches)
-        best = self._model.best(view, encoded, Pairs(touches.users, touches.items), popular, CANDIDATES)
+        shown = slice(None) if self._hides_seen else slice(0)
+        hidden = Pairs(touches.users[shown], touches.items[shown])
+        best = self._model.best(view, encoded, hidden, popular, CANDIDATES)
         found = np.arange(best.slots.shape[1]) < best.counts[:, None]
         rows, places = np.nonzero(found)
         scores[rows, self._item_of[best.slots[rows, places]]] = best.scores[rows, places]

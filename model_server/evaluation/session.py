@@ -115,9 +115,7 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
     )
 
 
-def _wanted(request: EvaluationRequest) -> Wanted | None:
-    if request.choices is None:
-        return None
+def _wanted(request: EvaluationRequest) -> Wanted:
     return Wanted(request.choices, Task(request.task) if request.protocol == "basket" else None)
 
 

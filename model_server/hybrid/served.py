@@ -10,6 +10,7 @@ from torch import Tensor
 
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import Touches
+from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.blend import Ordered
 from model_server.hybrid.sources import RETRIEVED, Asking, Hybrid, PopularSlots
 from model_server.items.view import IndexView
@@ -35,11 +36,13 @@ class ServedModel:
         network: in evaluation mode.
         encoder: encodes users with its weights, on the same device.
         hybrid: blends what the network finds with what was counted.
+        ranker: for the lists in which things come back; None where the version has none.
     """
 
     network: SequenceNetwork
     encoder: ContinuedEncoder
     hybrid: Hybrid
+    ranker: ServedRanker | None = None
 
     def users(self, view: IndexView, user_ids: Sequence[str], touches: Touches) -> Users:
         """Encode users; the ids are theirs, no two the same."""

@@ -1,8 +1,8 @@
 """A trained ranker on disk: its trees as LightGBM's text, all numbers as safetensors. Nothing is pickled.
 
-    ranker.json           task, options, time zone, moments, number of trees' files
+    ranker.json           options, time zone, moments, ids of items and places, number of trees' files
     ranker-0.txt, ...     the trees, one file for each seed
-    ranking.safetensors   the item tables
+    ranking.safetensors   the item tables, and fingerprints of the people in them
 
 The folder's owner keeps the checksums (model_server.registry.save).
 """
@@ -27,11 +27,13 @@ from model_server.ranking.facts import ItemFacts
 from model_server.ranking.features import FEATURES
 from model_server.ranking.habits import ItemHabits
 from model_server.ranking.links import Links, People
+from model_server.ranking.names import Names
 from model_server.ranking.ranker import Ranker, RankingOptions
 from model_server.ranking.tables import ItemTables, columns_of
 
 CONFIG: Final = "ranker.json"
 TABLES: Final = "ranking.safetensors"
+_PEOPLE: Final = "Names.people"
 _HINT: Final = "Train again (`riverrun train`) or copy the whole folder again."
 _PARTS: Final = {"data": np.float32, "indices": np.int32, "indptr": np.int64, "shape": np.int64}
 
@@ -48,14 +50,17 @@ class RankerConfig(msgspec.Struct, frozen=True, kw_only=True):
     counts_ms: int
     boosters: int
     features: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    place_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRanker:
-    """A ranker and its tables, as of training."""
+    """A ranker, its tables as of training, and what their numbers are called."""
 
     ranker: Ranker
     tables: ItemTables
+    names: Names
 
 
 def save_ranker(folder: Path, stored: StoredRanker) -> None:
@@ -72,11 +77,13 @@ def save_ranker(folder: Path, stored: StoredRanker) -> None:
         counts_ms=tables.counts_ms,
         boosters=len(ranker.boosters),
         features=tuple(FEATURES),
+        item_ids=stored.names.item_ids,
+        place_ids=stored.names.place_ids,
     )
     (folder / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=1))
     for number, booster in enumerate(ranker.boosters):
         (folder / _trees(number)).write_text(booster.model_to_string(), encoding="utf-8")
-    save_file(_arrays(tables), folder / TABLES)
+    save_file(_arrays(tables) | {_PEOPLE: stored.names.people}, folder / TABLES)
 
 
 def load_ranker(folder: Path) -> StoredRanker:
@@ -91,12 +98,15 @@ def load_ranker(folder: Path) -> StoredRanker:
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
         arrays = load_file(folder / TABLES)
         tables = _tables(arrays, config)
+        names = Names(config.item_ids, config.place_ids, arrays[_PEOPLE])
     except (OSError, KeyError, msgspec.DecodeError, SafetensorError, lightgbm.basic.LightGBMError) as error:
         raise ModelVersionError(f"The ranker in {folder} cannot be read: {error}.", hint=_HINT) from error
     if config.features != tuple(FEATURES):
         raise ModelVersionError(f"The ranker in {folder} was trained on other features.", hint=_HINT)
+    if (len(names.item_ids), len(names.people)) != (len(tables.facts), len(tables.people.users)):
+        raise ModelVersionError(f"The ranker in {folder} does not fit together: ids and tables differ.", hint=_HINT)
     chosen = CandidateOptions(own=config.own, each=config.each, promoted_only=config.promoted_only)
-    return StoredRanker(Ranker(boosters, RankingOptions(chosen, config.window)), tables)
+    return StoredRanker(Ranker(boosters, RankingOptions(chosen, config.window)), tables, names)
 
 
 def _trees(number: int) -> str:

@@ -16,7 +16,7 @@ from model_server.ranking.frame import Frame
 from model_server.ranking.lines import Moments
 from model_server.ranking.past import Past
 from model_server.ranking.promotion import Promoting
-from model_server.ranking.sources import pooled
+from model_server.ranking.sources import Pooled, pooled
 from model_server.ranking.tables import ItemTables
 
 
@@ -35,10 +35,11 @@ class RankingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Described:
-    """C pairs sorted by (owner, item), and their features (C, F)."""
+    """C pairs sorted by (owner, item), their features (C, F), and what the sources said to the owners."""
 
     pairs: Candidates
     features: NDArray[np.float32]
+    said: Pooled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,7 @@ class Ranked:
     owners: NDArray[np.int64]
     items: NDArray[np.int64]
     scores: NDArray[np.float64]
+    said: Pooled
 
 
 def describe(
@@ -58,7 +60,7 @@ def describe(
     said = pooled(moments, past.own, tables, promoted)
     pairs = candidates(moments, past.own, tables, said, promoted, options.candidates)
     frame = Frame(moments, past.newest, past.own, tables, said, promoted, pairs)
-    return Described(pairs, features(frame))
+    return Described(pairs, features(frame), said)
 
 
 class Ranker:
@@ -78,7 +80,7 @@ class Ranker:
         described = describe(moments, past, tables, promoting, self.options)
         scores = self.scores(described.features)
         order = np.lexsort((-scores, described.pairs.owners))
-        return Ranked(described.pairs.owners[order], described.pairs.items[order], scores[order])
+        return Ranked(described.pairs.owners[order], described.pairs.items[order], scores[order], described.said)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """(C, F) -> (C,), to be compared within a user only."""

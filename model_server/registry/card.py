@@ -43,6 +43,8 @@ a little too good.
 
 {_blend(model.hybrid)}
 
+{_ranker(model)}
+
 ## Where it is weak
 
 {_weaknesses(model)}
@@ -84,6 +86,25 @@ def _blend(hybrid: HybridParts) -> str:
     ]
     return f"{said} They were chosen on {gain.users:,} validation users:\n\n" + _table(
         ("metric", "the network alone", "blended"), rows
+    )
+
+
+def _ranker(model: TrainedModel) -> str:
+    metrics = model.metrics
+    if "ranker_questions" not in metrics:
+        return "Lists in which things come back are not made: nothing here was learned about that."
+    said = (
+        "Lists in which things come back are ordered by a ranker of their own (LightGBM, lambdarank)."
+        if model.ranker is not None
+        else "Lists in which things come back are not made: the ranker trained for them did not beat the blend."
+    )
+    names = (("HR@10", "hr10"), ("NDCG@10", "ndcg10"))
+    rows = [
+        (label, f"{metrics[f'ranker_blend_{name}']:.4f}", f"{metrics[f'ranker_{name}']:.4f}") for label, name in names
+    ]
+    return (
+        f"{said} On {metrics['ranker_questions']:.0f} baskets of the newest tenth of the training part, which the "
+        f"blend's network was trained on and the ranker was not:\n\n" + _table(("metric", "blend", "ranker"), rows)
     )
 
 

@@ -15,6 +15,8 @@ from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
 from model_server.model.network import SequenceNetwork
+from model_server.ranking.files import CONFIG as RANKER
+from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
 from model_server.registry.save import CHECKSUMS
 from model_server.registry.version import (
@@ -28,6 +30,7 @@ from model_server.registry.version import (
 
 T = TypeVar("T")
 _HINT = "Train again (`riverrun train`) or copy the whole folder again."
+# Every version has these; some have a ranker's as well.
 FILES = (
     "model.safetensors",
     "texts.safetensors",
@@ -49,7 +52,7 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         ModelVersionError: missing, truncated, tampered with, or its parts do not fit each other; says which.
     """
     folder = folder.resolve()
-    _verify(folder)
+    checksums = _verify(folder)
     config = _read(folder / "config.json", VersionConfig)
     if config.schema_version != SCHEMA_VERSION:
         raise ModelVersionError(
@@ -73,12 +76,13 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         hybrid=load_counts(folder / COUNTS, _read(folder / "hybrid.json", HybridDescription), items=len(item_ids)),
         data=_read(folder / "data.json", TrainingData),
         metrics=_read(folder / "metrics.json", dict[str, float]),
+        ranker=load_ranker(folder) if RANKER in checksums else None,
     )
     return ModelVersion(name=folder.name, folder=folder, model=model)
 
 
-def _verify(folder: Path) -> None:
-    """The folder's name vouches for the checksums, the checksums for the files."""
+def _verify(folder: Path) -> dict[str, str]:
+    """The folder's name vouches for the checksums, the checksums, which are returned, for the files."""
     if not folder.is_dir():
         raise ModelVersionError(f"There is no model version {folder}.", hint="Run `riverrun train`.")
     checksums_path = folder / CHECKSUMS
@@ -92,12 +96,13 @@ def _verify(folder: Path) -> None:
             hint=_HINT,
         )
     checksums = _read(checksums_path, dict[str, str])
-    for name in FILES:
+    for name in dict.fromkeys((*FILES, *checksums)):
         path = folder / name
         if name not in checksums or not path.is_file():
             raise ModelVersionError(f"{path} is missing.", hint=_HINT)
         if sha256_of(path) != checksums[name]:
             raise ModelVersionError(f"{path} is truncated or was changed: its sha256 differs.", hint=_HINT)
+    return checksums
 
 
 def _read(path: Path, wanted: type[T]) -> T:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from app.files import exclusive, sha256_of, sync_folder
+from model_server.ranking.files import save_ranker
 from model_server.registry.card import model_card
 from model_server.registry.counts import COUNTS, description_of, save_counts
 from model_server.registry.version import TrainedModel, VersionConfig
@@ -55,6 +56,8 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
     save_file(weights, folder / "model.safetensors")
     save_file({"texts": torch.from_numpy(model.texts)}, folder / "texts.safetensors")
     save_counts(model.hybrid, folder / COUNTS)
+    if model.ranker is not None:
+        save_ranker(folder, model.ranker)
     config = VersionConfig(network=model.network.config, text_encoder=model.text_encoder)
     contents = {
         "config.json": config,

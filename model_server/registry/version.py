@@ -9,6 +9,8 @@ A version is a folder `<models_dir>/<name>/` that appears whole or not at all an
     popularity.json     decayed popularity at the cut, for users of whom nothing is known
     hybrid.json         the weights of the blend, and how the counts beside the network are kept and read
     counts.safetensors  co-visitation at the cut and the neighbours of items, by row
+    ranker.json, ranker-<n>.txt, ranking.safetensors
+                        the ranker of lists in which things come back, where there is one (model_server.ranking.files)
     data.json           what it was trained on
     metrics.json        how it did on validation
     MODEL_CARD.md       the same for people
@@ -29,6 +31,7 @@ from model_server.hybrid.parts import HybridParts
 from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
+from model_server.ranking.files import StoredRanker
 
 SCHEMA_VERSION: Final = 2
 NAME: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
@@ -81,6 +84,7 @@ class TrainedModel:
         hybrid: what the network is blended with.
         data: what it was trained on.
         metrics: name -> value, on validation.
+        ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
     """
 
     network: SequenceNetwork
@@ -91,6 +95,7 @@ class TrainedModel:
     hybrid: HybridParts
     data: TrainingData
     metrics: dict[str, float]
+    ranker: StoredRanker | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,8 @@ from app.surfaces.compose import compose
 from app.surfaces.marks import Anchors, Marks, Pairs
 from app.surfaces.surface import Source, Surfaces
 from app.surfaces.touches import History, touches_of
+from model_server.hybrid.again import Visitors
+from model_server.hybrid.blend import Ordered
 from model_server.hybrid.served import ServedModel, Users
 from model_server.hybrid.sources import PopularSlots
 from model_server.items.index import ItemIndex
@@ -67,6 +69,7 @@ class _Chunk:
     users: Users
     marks: Marks
     anchors: Anchors
+    visitors: Visitors
     pairs: dict[Hiding, Pairs] = field(default_factory=dict)  # more than one source asks
 
     def hidden(self, hide: Hiding) -> Pairs:
@@ -121,14 +124,14 @@ class Scorer:
     ) -> None:
         self._model = model
         self._index = index
-        self._surfaces = surfaces
+        self._surfaces = surfaces if model.ranker is not None else surfaces.without(Source.AGAIN)
         self._popular = PopularItems(popular)
         self._reasons = Reasons()
         self._device = device
         self._chunk_users = _CHUNK_USERS[device.type]
-        self._sizes = {source: _sizes(source, surfaces) for source in (Source.FOR_YOU, Source.NEW)}
+        self._sizes = {source: _sizes(source, self._surfaces) for source in (Source.FOR_YOU, Source.AGAIN, Source.NEW)}
         # A list may hold as many of them already, from other sources.
-        self._most_popular = 2 * max(surface.size for surface in surfaces.surfaces)
+        self._most_popular = 2 * max((surface.size for surface in self._surfaces.surfaces), default=0)
 
     @torch.inference_mode()
     def score(self, user_ids: Sequence[str], histories: Sequence[History]) -> Scored:
@@ -158,7 +161,7 @@ class Scorer:
         chunk = self._encode(view, user_ids, histories)
         encoded_s = time.perf_counter()
         popular, words = self._popular.now(view), self._reasons.now(view)
-        explained = self._for_you(chunk, popular.head) | self._by_content(chunk)
+        explained = self._for_you(chunk, popular.head) | self._again(chunk) | self._by_content(chunk)
         candidates = Candidates(view, chunk.anchors, chunk.hidden, popular, self._most_popular, explained, words)
         lists = [self._compose(candidates, user) for user in range(len(histories))]
         scored.sources.update([item.source for own in lists for items in own.values() for item in items])
@@ -172,26 +175,41 @@ class Scorer:
         touches = touches_of(histories, view.position)
         users = self._model.users(view, user_ids, touches)
         marks = Marks(touches, self._surfaces.rating_scale)
-        return _Chunk(view, users, marks, marks.anchors(_ANCHORS))
+        return _Chunk(view, users, marks, marks.anchors(_ANCHORS), Visitors(user_ids, histories))
 
     def _for_you(self, chunk: _Chunk, popular: PopularSlots) -> dict[tuple[Source, Hiding], Explained]:
         """What the network and the counts expect next, in one order; nothing for a user of whom they know nothing."""
         view = chunk.view
         if not view.sellable:
             return {}
-        anchors, found = chunk.anchors_in(view.vectors), {}
+        names, found = self._model.hybrid.names, {}
         for hide, size in self._sizes[Source.FOR_YOU].items():
             ordered = self._model.best(view, chunk.users, chunk.hidden(hide), popular, size)
-            slots = torch.from_numpy(ordered.slots).to(self._device)
-            found[Source.FOR_YOU, hide] = Explained(
-                slots=ordered.slots,
-                scores=ordered.scores.round(_DECIMALS),
-                counts=ordered.counts,
-                nearest=nearest(rows_of(view.vectors, slots), anchors).cpu().numpy(),
-                said=ordered.sources,
-                names=self._model.hybrid.names,
-            )
+            found[Source.FOR_YOU, hide] = self._explained(chunk, ordered, names)
         return found
+
+    def _again(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
+        """What the version's ranker expects next, things had before among it."""
+        view, ranker = chunk.view, self._model.ranker
+        if ranker is None or not view.sellable:
+            return {}
+        found = {}
+        for hide, size in self._sizes[Source.AGAIN].items():
+            ordered = ranker.best(view, chunk.visitors, chunk.hidden(hide), size)
+            found[Source.AGAIN, hide] = self._explained(chunk, ordered, ranker.names)
+        return found
+
+    def _explained(self, chunk: _Chunk, ordered: Ordered, names: tuple[str, ...]) -> Explained:
+        vectors = chunk.view.vectors
+        slots = torch.from_numpy(ordered.slots).to(self._device)
+        return Explained(
+            slots=ordered.slots,
+            scores=ordered.scores.round(_DECIMALS),
+            counts=ordered.counts,
+            nearest=nearest(rows_of(vectors, slots), chunk.anchors_in(vectors)).cpu().numpy(),
+            said=ordered.sources,
+            names=names,
+        )
 
     def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
         """Items that the network was not trained on, by the likeness of their text to what the user touched.

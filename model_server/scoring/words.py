@@ -11,9 +11,12 @@ from app.surfaces.marks import Anchors
 from app.surfaces.surface import Source
 from model_server.hybrid.blend import Blended
 from model_server.items.view import IndexView
+from model_server.ranking.spoken import OWN
 
 _NO_ANCHOR: Final = -1
 _IS_POPULAR: Final = -2
+_IS_OWN: Final = -3
+_WORDED: Final = (Source.FOR_YOU, Source.AGAIN, Source.NEW)
 _MOST: Final = 100_000  # reasons of about 120 bytes; then they are made anew
 
 Stands = NDArray[np.int64]
@@ -26,10 +29,14 @@ def stands_of(anchors: Anchors, view: IndexView) -> Stands:
 
 
 def said_by(sources: NDArray[np.int64], names: Sequence[str], stands: Stands) -> Stands:
-    """The stands of items to which these sources, places in `names`, contributed most: what is popular is just that."""
-    if Blended.POPULARITY not in names:
-        return stands
-    return np.where(sources == names.index(Blended.POPULARITY), _IS_POPULAR, stands)
+    """The stands of items to which these sources, places in `names`, contributed most.
+
+    What is popular is just that, and so is what the user had before.
+    """
+    for name, stand in ((Blended.POPULARITY.value, _IS_POPULAR), (OWN, _IS_OWN)):
+        if name in names:
+            stands = np.where(sources == names.index(name), stand, stands)
+    return stands
 
 
 class Words(dict[int, str]):
@@ -49,6 +56,8 @@ class Words(dict[int, str]):
     def _worded(self, stand: int) -> str:
         if stand == _IS_POPULAR:
             return reasons.POPULAR
+        if stand == _IS_OWN:
+            return reasons.AGAIN
         attachment, slot = divmod(stand, len(self._titles))
         title = "" if stand == _NO_ANCHOR else self._titles[slot]
         if not title:  # there is no anchor, or it left the catalog before this server started
@@ -67,5 +76,5 @@ class Reasons:
         """By source, for `stands_of` the same view."""
         if self._version != view.version:
             self._version = view.version
-            self._words = {source: Words(source, view.titles) for source in (Source.FOR_YOU, Source.NEW)}
+            self._words = {source: Words(source, view.titles) for source in _WORDED}
         return self._words

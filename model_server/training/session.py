@@ -28,6 +28,7 @@ from model_server.training.options import options_for
 from model_server.training.precision import Precision
 from model_server.training.resumable import TrainingKey, claimed, shared
 from model_server.training.run import TrainingJob, train_model
+from model_server.training.second_stage import with_ranker
 from model_server.training.team import Team, joined_team
 
 
@@ -126,6 +127,8 @@ class _Session:
             return load_version(kept, self._device)
         with self._checkpoints() as checkpoints:
             model = self._train(checkpoints)
+            if self._team.leads:
+                model = with_ranker(model, self._job, self._encoder, self._options.seed, self._console.print)
             saved = self._save(model) if self._team.leads else None
             if checkpoints is not None and self._team.leads:
                 checkpoints.remove()

@@ -15,6 +15,7 @@ from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker, load_ranker, save_ranker
 from model_server.ranking.lines import moments_of
+from model_server.ranking.names import names_of
 from model_server.ranking.past import past_of
 from model_server.ranking.promotion import nothing_promoted
 from model_server.ranking.ranker import Ranked, Ranker, RankingOptions, describe
@@ -91,13 +92,18 @@ def test_what_lies_in_the_cart_is_no_candidate_and_discovery_shows_nothing_had()
     assert not set(shown.tolist()) & set(one.histories[0].items.tolist())
 
 
+def stored() -> StoredRanker:
+    tables = trained().tables
+    return StoredRanker(trained().ranker, tables, names_of(trained().question.cases.histories[0], tables))
+
+
 def test_what_was_saved_ranks_the_same(tmp_path: Path) -> None:
-    save_ranker(tmp_path, StoredRanker(trained().ranker, trained().tables))
-    stored = load_ranker(tmp_path)
+    save_ranker(tmp_path, stored())
+    loaded = load_ranker(tmp_path)
     cases = trained().question.cases
     moments = moments_of(cases)
-    got = stored.ranker.rank(
-        moments, past_of(cases.histories, moments, OPTIONS.window), stored.tables, nothing_promoted
+    got = loaded.ranker.rank(
+        moments, past_of(cases.histories, moments, OPTIONS.window), loaded.tables, nothing_promoted
     )
     wanted = ranked(slice(None))
     assert got.items.tolist() == wanted.items.tolist()
@@ -105,7 +111,7 @@ def test_what_was_saved_ranks_the_same(tmp_path: Path) -> None:
 
 
 def test_a_damaged_ranker_is_refused(tmp_path: Path) -> None:
-    save_ranker(tmp_path, StoredRanker(trained().ranker, trained().tables))
+    save_ranker(tmp_path, stored())
     (tmp_path / "ranking.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ModelVersionError, match="cannot be read"):
         load_ranker(tmp_path)
