@@ -29,6 +29,8 @@ _PANELS: Final = {
 # What a disk or a folder refuses, in any command and anywhere: nothing that a traceback would help with.
 _REFUSED: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell counts it
+
 
 def build() -> typer.Typer:
     """The command line with every command that is installed."""
@@ -67,6 +69,20 @@ def main() -> None:
         if error.errno not in _REFUSED:
             raise
         _fail(refused(error))
+    except Exception as error:
+        if not interrupted(error):
+            raise
+        typer.echo("Aborted.", err=True)
+        sys.exit(_INTERRUPTED)
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is behind this error: amid an import it can come out as whatever that left half made."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def refused(error: OSError) -> RiverrunError:

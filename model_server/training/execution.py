@@ -58,11 +58,17 @@ def _cpu_has_bfloat16() -> bool:
 
 @contextmanager
 def determinism(*, wanted: bool) -> Iterator[None]:
-    """Torch refuses algorithms that do not repeat themselves, if that is wanted; afterwards it is as it was before."""
+    """Torch refuses algorithms that do not repeat themselves, if that is wanted; afterwards it is as it was before.
+
+    Where it is not wanted torch is not asked at all: its setter imports half of torch, and a Ctrl-C amid an import
+    would come out of it as another error.
+    """
+    if not wanted:
+        yield
+        return
     before = torch.are_deterministic_algorithms_enabled()
-    if wanted:
-        os.environ.setdefault(_CUBLAS, ":4096:8")  # cuBLAS wants it for this; read when CUDA starts
-        torch.use_deterministic_algorithms(mode=True)
+    os.environ.setdefault(_CUBLAS, ":4096:8")  # cuBLAS wants it for this; read when CUDA starts
+    torch.use_deterministic_algorithms(mode=True)
     try:
         yield
     finally:

@@ -1,11 +1,14 @@
 """What a person sees when a command cannot do its work: one line, what to do, and an exit code."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from app.cli.main import interrupted
 
 
 def riverrun(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -34,3 +37,23 @@ def test_a_folder_that_cannot_be_written_is_no_traceback(tmp_path: Path) -> None
 def test_a_terminal_that_knows_ascii_only_gets_an_answer(command: str, tmp_path: Path) -> None:
     done = riverrun(command, cwd=tmp_path, PYTHONIOENCODING="ascii", COLUMNS="60")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+def test_a_ctrl_c_that_a_half_made_import_turned_into_another_error_is_still_a_ctrl_c() -> None:
+    try:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            _ = signal.half_made  # type: ignore[attr-defined]  # what torch's lazy imports do on the way out
+    except AttributeError as error:
+        assert interrupted(error)
+
+
+def test_an_error_of_our_own_is_no_ctrl_c() -> None:
+    try:
+        try:
+            raise KeyError("count")
+        finally:
+            _ = signal.half_made  # type: ignore[attr-defined]
+    except AttributeError as error:
+        assert not interrupted(error)
