@@ -232,9 +232,9 @@ def test_wait_for_answers_as_soon_as_the_list_knows_of_the_event(shop: Shop) -> 
     assert (early["reflects"], early["known"]) == (False, False)
     threading.Timer(0.3, lambda: shop.publish("gina", sent["offset"] + 1, "fargo", event_id="a later one")).start()
     began_s = time.monotonic()
-    answer = shop.gateway.ask(f"{path}&timeout_ms=8000").body
+    answer = shop.gateway.ask(f"{path}&timeout_ms=10000").body
     assert (answer["reflects"], answer["state_version"]) == (True, sent["offset"] + 1)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 9  # not only when the time is over
 
 
 def test_wait_for_knows_an_event_that_came_another_way_by_the_lists_cause(shop: Shop) -> None:
@@ -315,5 +315,5 @@ def test_nothing_answers_where_nothing_is_decided_about_access(shop: Shop, tmp_p
         ({"RIVERRUN_GATEWAY__OPEN_ACCESS": "true"}, "RIVERRUN_GATEWAY__API_KEYS"),
     ):
         with gateway(shop.servers, shop.topics, tmp_path / "closed", environment) as closed:
-            assert closed.process.wait(20) == 2
+            assert closed.ended() == 2
             assert words in closed.log
