@@ -210,7 +210,7 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
 
 def _encoder(installation: Installation) -> ContinuedEncoder:
     network, device = installation.version.model.network, installation.device
-    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.hidden, device)
+    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.memory_width, device)
     return ContinuedEncoder(fastest_encoder(network, device), memory, device)
 
 

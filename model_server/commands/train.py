@@ -33,6 +33,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         int | None, typer.Option(min=1, help="passes over the data, at most; overrides --options")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; overrides --options")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="networks whose logits are averaged; overrides --options")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     reuse: Annotated[
@@ -71,7 +74,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        choices=chosen(options, epochs=epochs, seed=seed),
+        choices=chosen(options, epochs=epochs, seed=seed, members=members),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,

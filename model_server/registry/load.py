@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network, fresh_network
 from model_server.ranking.files import CONFIG as RANKER
 from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
@@ -127,8 +127,8 @@ def _texts(path: Path) -> NDArray[np.float32]:
     return texts
 
 
-def _network(path: Path, config: VersionConfig, device: torch.device) -> SequenceNetwork:
-    network = SequenceNetwork(config.network)
+def _network(path: Path, config: VersionConfig, device: torch.device) -> Network:
+    network = fresh_network(config.network)
     try:
         network.load_state_dict(_tensors(path), strict=True)
     except RuntimeError as error:

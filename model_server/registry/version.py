@@ -30,7 +30,7 @@ from app.data.popularity import Popularity
 from model_server.hybrid.parts import HybridParts
 from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network
 from model_server.ranking.files import StoredRanker
 
 SCHEMA_VERSION: Final = 2
@@ -87,7 +87,7 @@ class TrainedModel:
         ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
     """
 
-    network: SequenceNetwork
+    network: Network
     text_encoder: str
     item_ids: tuple[str, ...]
     texts: NDArray[np.float32]

@@ -168,12 +168,20 @@ class _Session:
             checkpoints = mine if self._team.agreed(mine is not None) else None
             if checkpoints is not None and manner.fresh and self._team.leads:
                 checkpoints.remove()
-            if checkpoints is not None and (place := self._team.agreed(checkpoints.place())) is not None:
-                self._console.print(
-                    f"Going on in epoch {place.epoch}, where an earlier run of the same data and options was after "
-                    f"{place.seconds:.0f} s (--fresh begins anew)."
-                )
+            if checkpoints is not None and (said := self._team.agreed(self._begun(checkpoints))):
+                self._console.print(f"{said} (--fresh begins anew).")
             yield checkpoints
+
+    def _begun(self, checkpoints: Checkpoints) -> str:
+        """Where an earlier run of the same data and options was; empty where there was none."""
+        members = self._options.members
+        places = [checkpoints.of_member(number).place() for number in range(members)]
+        begun = [place for place in places if place is not None]
+        if not begun:
+            return ""
+        where = f"epoch {begun[-1].epoch}" + (f" of network {len(begun)} of {members}" if members > 1 else "")
+        seconds = sum(place.seconds for place in begun)
+        return f"Going on in {where}, where an earlier run of the same data and options was after {seconds:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
