@@ -57,6 +57,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     parts: Annotated[
         int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
     ] = 1,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="serve it at once; else only where no version is served yet")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
@@ -80,6 +83,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         reuse=reuse,
         if_none=if_none,
         as_json=json,
+        promote=promote,
         manner=Manner(
             parts=parts,
             precision=precision,

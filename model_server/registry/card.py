@@ -146,6 +146,8 @@ def _making(data: TrainingData, metrics: Mapping[str, float]) -> str:
             f"- epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
             f"{metrics.get('peak_memory_mb', 0):,.0f} MB"
         )
+    if data.code:
+        lines.append(f"- riverrun {data.code}{f'; the champion then was {data.parent}' if data.parent else ''}")
     if data.options:
         chosen = ", ".join(f"{name} {value}" for name, value in data.options.items())
         lines.append(f"- options: {chosen}")

@@ -18,9 +18,9 @@ from model_server.model.members import Network, fresh_network
 from model_server.ranking.files import CONFIG as RANKER
 from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
+from model_server.registry.folders import NAME
 from model_server.registry.save import CHECKSUMS
 from model_server.registry.version import (
-    NAME,
     SCHEMA_VERSION,
     ModelVersion,
     TrainedModel,
@@ -79,6 +79,22 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         ranker=load_ranker(folder) if RANKER in checksums else None,
     )
     return ModelVersion(name=folder.name, folder=folder, model=model)
+
+
+def load_fitting(folder: Path, device: torch.device, text_encoder: str) -> ModelVersion:
+    """As `load_version`, of a version that reads the vectors of this text encoder.
+
+    Raises:
+        ModelVersionError: also where it wants another one.
+    """
+    version = load_version(folder, device)
+    if version.model.text_encoder != text_encoder:
+        raise ModelVersionError(
+            f"{version.folder} reads texts of the encoder {version.model.text_encoder}, "
+            f"this riverrun has {text_encoder}.",
+            hint="Run `riverrun train`.",
+        )
+    return version
 
 
 def _verify(folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from model_server.registry.version import latest_version
+from model_server.registry.folders import latest_version
 from model_server.training.resumable import FOLDER
 
 _TIMEOUT_S = 120

@@ -21,9 +21,10 @@ from model_server.model.members import Members
 from model_server.model.network import COLD, SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.registry.counts import COUNTS, save_counts
+from model_server.registry.folders import latest_version
 from model_server.registry.load import FILES, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
-from model_server.registry.version import TrainedModel, TrainingData, latest_version
+from model_server.registry.version import TrainedModel, TrainingData
 from tests.support.model import HashEncoder, did, tiny_config, tiny_network
 from tests.support.states import touches
 
