@@ -23,6 +23,7 @@ from model_server.training.validation import ValidationSplit
 
 _SOURCES: Final = (Blended.MODEL, Blended.COVISITATION, Blended.NEIGHBOURS, Blended.POPULARITY)
 _BATCH: Final = 128
+_SEED: Final = 0
 
 
 def fit_hybrid(
@@ -45,7 +46,7 @@ def fit_hybrid(
     """
     items = len(item_vectors)
     offers = _offers(split, items, _by_network(network, item_vectors, split), half_life_days)
-    choice = choose(cases_of(offers, split.targets), _SOURCES)
+    choice = choose(cases_of(offers, split.targets), _SOURCES, np.random.default_rng(_SEED))
     counted = count(everything, items)
     return HybridParts(
         covisitation=counted.covisitation.snapshot(items),

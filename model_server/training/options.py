@@ -38,6 +38,8 @@ class TrainingOptions:
         cooccurrence_start: item IDs start from what was done close together (model_server.training.start), not from
             noise.
         neighbour_share: of every target, to what usually follows the newest item (model_server.training.soft_targets).
+        hides_had: what the user had before does not compete with what came next (model_server.training.had), where a
+            step is compared with all items.
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
     """
 
@@ -53,6 +55,7 @@ class TrainingOptions:
     validation_users: int = 2_000
     cooccurrence_start: bool = False
     neighbour_share: float = 0.0
+    hides_had: bool = True
     dimension: int = 64
     heads: int = 2
     hidden: int = 256
@@ -69,6 +72,7 @@ SPARSE: Final = TrainingOptions(
     batch_sequences=256,
     cooccurrence_start=True,
     neighbour_share=0.15,
+    hides_had=False,
     dimension=128,
     heads=4,
     hidden=128,
