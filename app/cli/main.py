@@ -23,6 +23,7 @@ _PANELS: Final = {
     "train": "Learn",
     "tune": "Learn",
     "evaluate": "Learn",
+    "models": "Operate",
 }
 
 
@@ -47,7 +48,11 @@ def build() -> typer.Typer:
     cli.command(rich_help_panel="Try")(demo.demo)
     cli.command(rich_help_panel="Try")(replay.replay)
     for entry in sorted(entry_points(group="riverrun.commands"), key=lambda each: list(_PANELS).index(each.name)):
-        cli.command(entry.name, rich_help_panel=_PANELS[entry.name])(entry.load())
+        loaded, panel = entry.load(), _PANELS[entry.name]
+        if isinstance(loaded, typer.Typer):
+            cli.add_typer(loaded, name=entry.name, rich_help_panel=panel)
+        else:
+            cli.command(entry.name, rich_help_panel=panel)(loaded)
     cli.command(rich_help_panel="Run")(gateway.gateway)
     cli.add_typer(topics.app, name="topics", rich_help_panel="Operate")
     cli.command(rich_help_panel="Operate")(settings.settings)

@@ -104,7 +104,7 @@ class OwnModels:
         return lambda part: self.recommender(name, self._train(choices, seed, part), part)
 
     def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
-        trained = train_for_task(replace(self._dataset, interactions=part), task, (seed,))
+        trained = train_for_task(replace(self._dataset, interactions=part), task, seed)
         return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
 
     def _train(self, choices: Choices, seed: int, part: Interactions) -> TrainedModel:

@@ -19,18 +19,19 @@ from model_server.ranking.ranker import Ranker, RankingOptions
 from model_server.ranking.tables import ItemTables
 from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, train_ranker
 
+_TOGETHER: Final = 2
+"""So many rankers add up their scores."""
 NOT_RECENT: Final = 0.7
 """Share of the training part from which the item tables of training come; the questions lie behind it."""
 
-# Of discover few candidates are right, so it learns from most baskets and from few of the wrong candidates of each.
 _OPTIONS: Final = {
     Task.NEXT: RankingOptions(CandidateOptions()),
     Task.CART: RankingOptions(CandidateOptions()),
     Task.DISCOVER: RankingOptions(CandidateOptions(own=0, each=100)),
     Task.PROMOTION: RankingOptions(CandidateOptions(promoted_only=True)),
 }
-_SHARES: Final = {Task.NEXT: 0.35, Task.CART: 0.35, Task.DISCOVER: 0.8, Task.PROMOTION: 0.5}
-_NEGATIVES: Final = {Task.NEXT: 0.4, Task.CART: 0.4, Task.DISCOVER: 0.2, Task.PROMOTION: 1.0}
+# How many questions there are says more than how many of the wrong candidates of each are kept.
+_NEGATIVES: Final = {Task.NEXT: 0.2, Task.CART: 0.2, Task.DISCOVER: 0.15, Task.PROMOTION: 0.5}
 
 
 class Tables(Protocol):
@@ -93,9 +94,10 @@ def as_served(stored: StoredRanker) -> RankedRecommender:
     return RankedRecommender(stored.ranker, StillTables(stored.tables), nothing_promoted)
 
 
-def train_for_task(known: Dataset, task: Task, seeds: tuple[int, ...]) -> TrainedRanker:
-    """A ranker from what is known before the cut."""
-    return train_on(known, shop_of(known), task, seeds, _SHARES[task])
+def train_for_task(known: Dataset, task: Task, seed: int) -> TrainedRanker:
+    """A ranker from what is known before the cut; another seed shares no tree with it."""
+    seeds = tuple(range(_TOGETHER * seed, _TOGETHER * (seed + 1)))
+    return train_on(known, shop_of(known), task, seeds, share=1.0)
 
 
 def train_on(known: Dataset, shop: Shop, task: Task, seeds: tuple[int, ...], share: float) -> TrainedRanker:

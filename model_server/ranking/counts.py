@@ -15,6 +15,7 @@ from app.data.local_time import MS_PER_DAY
 _SLOW_DAYS: Final = 28.0
 _USUAL_DAYS: Final = 14.0
 _FAST_DAYS: Final = 7.0
+_WEEK_DAYS: Final = 5.0
 _NOW_DAYS: Final = 3.0
 _FORGOTTEN: Final = 7  # half-lives
 
@@ -53,6 +54,7 @@ class ItemCounts:
         popular_now: interactions, 3.
         first, first_fast, first_now: interactions of people who never had it before, 28, 7 and 3.
         here: interactions by place, 28.
+        here_now: the same, 5.
         first_here: first ones by place, 7.
     """
 
@@ -62,6 +64,7 @@ class ItemCounts:
     first_fast: NDArray[np.float32]
     first_now: NDArray[np.float32]
     here: PlaceCounts
+    here_now: PlaceCounts
     first_here: PlaceCounts
 
 
@@ -84,6 +87,7 @@ def count_items(log: Interactions, first: NDArray[np.bool_], now_ms: int) -> Ite
         first_fast=seen.counted(_FAST_DAYS, first_only=True),
         first_now=seen.counted(_NOW_DAYS, first_only=True),
         here=seen.by_place(_SLOW_DAYS),
+        here_now=seen.by_place(_WEEK_DAYS),
         first_here=seen.by_place(_FAST_DAYS, first_only=True),
     )
 

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from app.data.local_time import MS_PER_DAY
 from model_server.ranking.affinity import affinity_features, cart_features, source_features
 from model_server.ranking.frame import LONG_AGO, Columns, Frame
-from model_server.ranking.groups import Groups, places_within
-from model_server.ranking.habits import dayparts
+from model_server.ranking.groups import Groups, Numbers, places_within
+from model_server.ranking.habits import RATE_DAYS, dayparts
+from model_server.ranking.own import DECAY_A_DAY
+
+_LATELY_DAYS: Final = 30
 
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -34,12 +37,17 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "own_share": "own_decayed as a share of all the user's",
         "own_place": "place by own_decayed among the candidates",
         "own_hazard": "own_decayed times the item's repeat rate",
+        "own_expected": "visits with it to come until the next visit is due, leaning on the item's rate",
+        "own_lately": "the same of what is left of it at .99 a day",
+        "own_of_type": "place by own_decayed among the own items of its type",
         "user_gap": "the user's days between visits",
         "user_since": "days since the last visit",
         "user_size": "items a visit",
         "user_items": "different items",
         "user_repeats": "share of interactions with something had before",
         "user_days": "days since the user's first interaction",
+        "user_new": "share of the items of the last 30 days that are not older",
+        "user_here": "share of the newest interactions at this place",
         "popular": "log interactions of everybody, half-life 14 days",
         "popular_now": "half-life 3 days",
         "first": "log first interactions, half-life 28 days",
@@ -50,10 +58,13 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "type_share": "share in the popularity of its type",
         "repeat": "share of its buyers who came back for it",
         "rhythm": "usual days between two purchases of one person",
+        "rate": "log purchases a day by those who had it",
         "daypart": "log lift at this part of the week",
         "here": "log popularity at this place, half-life 28 days",
         "here_lift": "the same against what its popularity would give",
         "first_here": "log first interactions at this place, half-life 7 days",
+        "here_now": "log interactions at this place, half-life 5 days",
+        "here_trend": "log here_now / here",
         "price": "log price",
         "price_level": "log price against the user's mean",
         "department": "number of the widest category",
@@ -66,12 +77,16 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "category_since": "as of the type",
         "brand_decayed": "as of the type",
         "brand_share": "brand_decayed as a share of all the user's",
+        "kind_decayed": "interactions with its brand in its type, .99 a day",
+        "kind_since": "days since the last with these",
+        "department_share": "interactions with its department as a share of all the user's",
         "type_score": "what speaks for its type",
         "in_type": "type_score times its share of the type's first interactions",
         "likeness": "EASE over people",
         "likeness_place": "place by it among the candidates",
         "people": "what the nearest people had",
         "people_place": "place by it",
+        "people_new": "what the nearest people had for the first time lately",
         "blend": "likeness times first interactions and promotion",
         "blend_place": "place by it",
         "steady": "type_score times first interactions",
@@ -81,6 +96,9 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "cart_type": "items of its type in the cart",
         "cart_visits": "newest visits with it, by likeness to the cart",
         "cart_together": "how often it and the cart's items met in the newest visits",
+        "cart_last": "items in the cart that were last had on the same visit as it",
+        "cart_types": "EASE over the types of baskets, of the cart's",
+        "cart_department": "items of its department in the cart",
         "display": "where it stands in the shop's displays; 0: not there",
         "mailer": "where it stands in the leaflet; 0: not there",
     }
@@ -111,6 +129,12 @@ def _own(frame: Frame) -> Columns:
     again = np.maximum(occasions - 1, 0)
     usual = np.log(tables.habits.rhythm_days[frame.pairs.items])
     leaning = np.exp((np.where(again > 0, np.log(at_least), 0) * again + 2 * usual) / (again + 2))
+    gap = _visits(frame)["user_gap"].astype(np.float64)
+    rate = tables.habits.rate[frame.pairs.items]
+    # A gamma prior with the item's rate, worth one visit with it; days in units of RATE_DAYS.
+    decayed_days = (1 - DECAY_A_DAY**first_days) / (1 - DECAY_A_DAY)
+    expected = (again + 1) / (first_days / RATE_DAYS + 1 / rate)
+    lately = (np.maximum(decayed - DECAY_A_DAY**first_days, 0) + 1) / (decayed_days / RATE_DAYS + 1 / rate)
     recent = {f"own_last{visits}": found.summed(own.recent[:, place]) for place, visits in enumerate((1, 2, 3, 5))}
     return recent | {
         "own_count": found.summed(own.count),
@@ -122,13 +146,22 @@ def _own(frame: Frame) -> Columns:
         "own_rhythm": rhythm,
         "own_due": since / at_least,
         "own_item_due": np.where(found.there, since / leaning, np.nan),
-        "own_visits_since": since / np.maximum(_visits(frame)["user_gap"], 0.5),
+        "own_visits_since": since / np.maximum(gap, 0.5),
         "own_rate": occasions / (first_days + 14) * 30,
         "own_here": found.summed(own.here),
         "own_share": decayed / frame.decayed_of_owner[frame.pairs.owners],
         "own_place": np.where(found.there, places_within(frame.pairs.owners, decayed), LONG_AGO),
         "own_hazard": decayed * tables.habits.repeat[frame.pairs.items],
+        "own_expected": np.where(found.there, expected * gap / RATE_DAYS, np.nan),
+        "own_lately": np.where(found.there, lately * gap / RATE_DAYS, np.nan),
+        "own_of_type": found.summed(_places_in_type(frame), LONG_AGO),
     }
+
+
+def _places_in_type(frame: Frame) -> Numbers:
+    """(P,) 0 for what an owner had most of its type."""
+    own, types = frame.own, frame.tables.facts.types
+    return places_within(own.owners * (int(types.max(initial=0)) + 1) + types[own.items], own.decayed)
 
 
 def _visits(frame: Frame) -> Columns:
@@ -155,10 +188,17 @@ def _user(frame: Frame) -> Columns:
     interactions = np.bincount(own.owners, weights=own.count, minlength=users)
     days = np.zeros(users)
     np.maximum.at(days, own.owners, own.first_days)
+    lately = np.bincount(own.owners, weights=own.last_days <= _LATELY_DAYS, minlength=users)
+    new = np.bincount(own.owners, weights=own.first_days <= _LATELY_DAYS, minlength=users)
+    lines = frame.newest
+    at_place = (lines.places == frame.moments.places[lines.owners]) & (lines.places >= 0)
+    here = np.bincount(lines.owners, weights=at_place, minlength=users)
     return _visits(frame) | {
         "user_items": different[owners],
         "user_repeats": (1 - different / np.maximum(interactions, 1))[owners],
         "user_days": days[owners],
+        "user_new": (new / np.maximum(lately, 1))[owners],
+        "user_here": (here / np.maximum(np.bincount(lines.owners, minlength=users), 1))[owners],
     }
 
 
@@ -178,6 +218,7 @@ def _item(frame: Frame) -> Columns:
         "type_share": popular / np.maximum(of_type, 1e-6),
         "repeat": habits.repeat[items],
         "rhythm": habits.rhythm_days[items],
+        "rate": np.log(habits.rate[items]),
         "daypart": habits.dayparts[items, parts],
         "department": facts.departments[items],
     }
@@ -187,6 +228,7 @@ def _place(frame: Frame) -> Columns:
     counts, moments, span = frame.tables.counts, frame.moments, len(frame.tables.facts)
     keys = moments.places[frame.pairs.owners].astype(np.int64) * span + frame.pairs.items
     here = counts.here.at(keys)
+    now = counts.here_now.at(keys)
     places, which = np.unique(moments.places, return_inverse=True)
     sums = np.array([counts.here.sum_of(int(place), span) for place in places])[which]
     share = counts.popular[frame.pairs.items] / max(float(counts.popular.sum()), 1e-6)
@@ -194,6 +236,8 @@ def _place(frame: Frame) -> Columns:
         "here": np.log1p(here),
         "here_lift": np.log((here + 1) / (sums[frame.pairs.owners] * share + 1)),
         "first_here": np.log1p(counts.first_here.at(keys)),
+        "here_now": np.log1p(now),
+        "here_trend": np.log((now + 0.5) / (here + 1)),
     }
 
 

@@ -57,8 +57,9 @@ class Groups:
 
 
 def places_within(owners: NDArray[np.int64], values: Values) -> Numbers:
-    """(C,) 0 for an owner's largest value, 1 for the next, ...; `owners` rising, ties in their order."""
+    """(C,) 0 for an owner's largest value, 1 for the next, ...; ties in their order."""
     order = np.lexsort((-values, owners))
+    ordered = owners[order]
     places = np.empty(len(order))
-    places[order] = np.arange(len(order)) - np.searchsorted(owners, owners)
+    places[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     return places

@@ -17,6 +17,8 @@ _SATURDAY: Final = 5
 _USUAL_RHYTHM_DAYS: Final = 25.0
 _PRIOR: Final = 10.0  # an item with so many observations counts as much as its type
 _DAYPART_PRIOR: Final = 50.0
+RATE_DAYS: Final = 30.0
+_RATE_PRIOR: Final = (1.0, 5.0)  # of a type nobody bought: once in five months
 _REPEAT_PRIOR: Final = (2.0, 10.0)  # of a type nobody bought: two of ten come back
 
 
@@ -28,12 +30,14 @@ class ItemHabits:
         buyers: (N,) people.
         repeat: (N,) share of its buyers who took it on more than one visit.
         rhythm_days: (N,) geometric mean of the days between two purchases by one person.
+        rate: (N,) visits with it in 30 days by somebody who had it before.
         dayparts: (N, 8) log of how much more it sells in a part of the week than everything does.
     """
 
     buyers: NDArray[np.float32]
     repeat: NDArray[np.float32]
     rhythm_days: NDArray[np.float32]
+    rate: NDArray[np.float32]
     dayparts: NDArray[np.float32]
 
 
@@ -56,6 +60,7 @@ def item_habits(log: Interactions, facts: ItemFacts, zone: str) -> ItemHabits:
     came_back = np.add.reduceat(again, starts) > 0 if len(starts) else np.zeros(0, np.bool_)
     by_item = _ByItem(facts)
     buyers = by_item.summed(items[starts])
+    had_for = (log.ts_ms.max(initial=0) - ts_ms[starts]) / MS_PER_DAY / RATE_DAYS
     log_gap = np.log(gap_ms[again] / MS_PER_DAY)
     return ItemHabits(
         buyers=buyers.astype(np.float32),
@@ -67,6 +72,7 @@ def item_habits(log: Interactions, facts: ItemFacts, zone: str) -> ItemHabits:
                 (_PRIOR / 2 * np.log(_USUAL_RHYTHM_DAYS), _PRIOR / 2),
             )
         ),
+        rate=by_item.smoothed(by_item.summed(items[again]), by_item.summed(items[starts], had_for), _RATE_PRIOR),
         dayparts=_daypart_lift(log, by_item, zone),
     )
 

@@ -23,6 +23,8 @@ _LIKENESS: Final = EaseOptions(regularisation=200.0, neighbours=200)
 _TOGETHER: Final = EaseOptions(regularisation=100.0, neighbours=200)
 _TYPES: Final = EaseOptions(regularisation=100.0, neighbours=4_000, max_items=4_000)
 _RARITY_START: Final = 5.0
+_NEW_DECAY_A_DAY: Final = 0.95
+_NEW_FOR_DAYS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +35,13 @@ class Links:
         likeness: (N, N) people who had the row also had the column.
         together: (N, N) baskets with the row also hold the column.
         types: (T, T) people who had something of the row's type also had something of the column's.
+        types_together: (T, T) the same of baskets.
     """
 
     likeness: sparse.csr_array
     together: sparse.csr_array
     types: sparse.csr_array
+    types_together: sparse.csr_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,26 +53,33 @@ class People:
         rarity: (A,) what a purchase says of a person: less the more people buy it.
         vectors: (A, U) decayed purchases times rarity, columns of length 1.
         bought: (U, A) decayed purchases, at most 1.
+        bought_first: (U, A) first purchases, .95 a day.
     """
 
     users: NDArray[np.int64]
     rarity: NDArray[np.float32]
     vectors: sparse.csr_array
     bought: sparse.csr_array
+    bought_first: sparse.csr_array
 
 
 def learn_links(log: Interactions, facts: ItemFacts) -> Links:
     """From everything people did; about ten seconds for each of the two item tables at 6,000 items."""
-    of_people = user_items(log)
+    of_people, of_baskets = user_items(log), basket_items(log)
     items, types = len(facts), int(facts.types.max(initial=-1)) + 1
     type_of = sparse.csr_array((np.ones(items, np.float32), (np.arange(items), facts.types)), shape=(items, types))
-    type_rows = sparse.csr_array(of_people @ type_of)
-    type_rows.data[:] = 1.0
     return Links(
         likeness=ease(of_people, _LIKENESS).matrix(),
-        together=ease(basket_items(log), _TOGETHER).matrix(),
-        types=ease(type_rows, _TYPES).matrix(),
+        together=ease(of_baskets, _TOGETHER).matrix(),
+        types=ease(_ones(of_people @ type_of), _TYPES).matrix(),
+        types_together=ease(_ones(of_baskets @ type_of), _TYPES).matrix(),
     )
+
+
+def _ones(counts: sparse.csr_array) -> sparse.csr_array:
+    ones = sparse.csr_array(counts)
+    ones.data[:] = 1.0
+    return ones
 
 
 def pool_of(buyers: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -76,7 +87,9 @@ def pool_of(buyers: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.flatnonzero(buyers >= LEAST_BUYERS).astype(np.int64)
 
 
-def sample_people(log: Interactions, pool: NDArray[np.int64], buyers: NDArray[np.float32], now_ms: int) -> People:
+def sample_people(
+    log: Interactions, first: NDArray[np.bool_], pool: NDArray[np.int64], buyers: NDArray[np.float32], now_ms: int
+) -> People:
     """The 5,000 people who did something last, with what they had of the pool."""
     newest = np.full(len(log.user_ids), -1, np.int64)
     np.maximum.at(newest, log.users, log.ts_ms)
@@ -85,17 +98,20 @@ def sample_people(log: Interactions, pool: NDArray[np.int64], buyers: NDArray[np
     row_of, column_of = _places(users, len(newest)), _places(pool, len(buyers))
     rows, columns = row_of[log.users], column_of[log.items]
     kept = (rows >= 0) & (columns >= 0)
-    weights = DECAY_A_DAY ** ((now_ms - log.ts_ms[kept]) / MS_PER_DAY)
+    rows, columns, days = rows[kept], columns[kept], (now_ms - log.ts_ms[kept]) / MS_PER_DAY
     shape = (len(users), len(pool))
-    decayed = sparse.csr_array((weights.astype(np.float32), (rows[kept], columns[kept])), shape=shape)
+    decayed = sparse.csr_array(((DECAY_A_DAY**days).astype(np.float32), (rows, columns)), shape=shape)
     decayed.sum_duplicates()
+    new = first[kept] & (days < _NEW_FOR_DAYS)
+    weights = (_NEW_DECAY_A_DAY ** days[new]).astype(np.float32)
+    bought_first = sparse.csr_array((weights, (rows[new], columns[new])), shape=shape)
     rarity = (np.log(_RARITY_START + buyers[pool]) ** -2).astype(np.float32)
     vectors, bought = decayed.copy(), decayed.copy()
     vectors.data *= rarity[vectors.indices]
     norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     vectors.data /= np.repeat(np.maximum(norms, np.finfo(np.float32).tiny), np.diff(vectors.indptr))
     np.minimum(bought.data, 1.0, out=bought.data)
-    return People(users.astype(np.int64), rarity, sparse.csr_array(vectors.T), bought)
+    return People(users.astype(np.int64), rarity, sparse.csr_array(vectors.T), bought, bought_first)
 
 
 def _places(chosen: NDArray[np.int64], size: int) -> NDArray[np.int64]:

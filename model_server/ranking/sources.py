@@ -31,6 +31,7 @@ class Pooled:
     Args:
         likeness: EASE over people, of everything the user had.
         people: what the nearest people had.
+        people_new: what they had for the first time lately.
         types: (B, T) how much speaks for a type.
         in_type: `types` of the item's type times its share of the type's first purchases.
         blend: likeness times first purchases, more where promoted.
@@ -40,10 +41,12 @@ class Pooled:
         here, first_here: at the place of the moment.
         promoted: `hot` of what is promoted, else 0.
         cart: EASE over baskets, of the cart; None without carts.
+        cart_types: (B, T) the same of its types.
     """
 
     likeness: Scores
     people: Scores
+    people_new: Scores
     types: Scores
     in_type: Scores
     blend: Scores
@@ -55,11 +58,13 @@ class Pooled:
     first_here: Scores
     promoted: Scores
     cart: Scores | None
+    cart_types: Scores | None
 
     def sources(self) -> Iterator[Scores]:
         """Those that are asked for candidates, (B, A) each; alike where nothing is promoted or known of places."""
         shape = self.likeness.shape
         yield from (self.likeness, self.blend, self.hot, self.people, self.in_type, self.steady)
+        yield self.people_new
         yield np.broadcast_to(self.fresh, shape)
         yield np.broadcast_to(self.usual, shape)
         yield from (self.here, self.first_here, self.promoted)
@@ -80,10 +85,13 @@ def pooled(moments: Moments, own: OwnItems, tables: ItemTables, promoted: Promot
     on = np.zeros((users, len(pool)), np.bool_)
     place = tables.column_of[promoted.items]
     on[promoted.owners[place >= 0], place[place >= 0]] = True
+    people, people_new = _people(own, tables, moments)
+    cart, cart_types = _cart(moments, tables)
     hot = np.sqrt(usual + _FEW) * np.sqrt(of_type)
     return Pooled(
         likeness=likeness,
-        people=_people(own, tables, moments),
+        people=people,
+        people_new=people_new,
         types=types,
         in_type=of_type * share.astype(np.float32),
         blend=(np.maximum(likeness, 0) + _LITTLE) * np.sqrt(usual + _FEW) * (1 + np.float32(_PROMOTION_LIFT) * on),
@@ -94,12 +102,16 @@ def pooled(moments: Moments, own: OwnItems, tables: ItemTables, promoted: Promot
         here=_at_places(counts.here, moments, tables),
         first_here=_at_places(counts.first_here, moments, tables),
         promoted=np.where(on, hot, np.float32(0)),
-        cart=_cart(moments, tables),
+        cart=cart,
+        cart_types=cart_types,
     )
 
 
-def _people(own: OwnItems, tables: ItemTables, moments: Moments) -> Scores:
-    """What the hundred nearest people had, the nearer the more (TIFU-kNN, Hu et al. 2020, without its groups)."""
+def _people(own: OwnItems, tables: ItemTables, moments: Moments) -> tuple[Scores, Scores]:
+    """What the hundred nearest people had, the nearer the more, and what of it is new to them.
+
+    TIFU-kNN (Hu et al. 2020, arXiv:2006.00556) without its groups.
+    """
     people, columns = tables.people, tables.column_of[own.items]
     kept = columns >= 0
     weights = own.decayed[kept] * people.rarity[columns[kept]]
@@ -107,7 +119,8 @@ def _people(own: OwnItems, tables: ItemTables, moments: Moments) -> Scores:
     norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     near = (vectors @ people.vectors).toarray() / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     if not near.shape[1]:
-        return np.zeros((len(moments), len(tables.pool)), np.float32)
+        nothing = np.zeros((len(moments), len(tables.pool)), np.float32)
+        return nothing, nothing
     # Nobody is their own neighbour.
     found = np.minimum(np.searchsorted(people.users, moments.users), len(people.users) - 1)
     themselves = people.users[found] == moments.users
@@ -117,7 +130,8 @@ def _people(own: OwnItems, tables: ItemTables, moments: Moments) -> Scores:
     weight = np.take_along_axis(near, nearest, axis=1) ** 2
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     rows = np.repeat(np.arange(len(moments)), count)
-    return _dense(_matrix(rows, nearest.ravel(), weight.ravel(), near.shape) @ people.bought)
+    nearness = _matrix(rows, nearest.ravel(), weight.ravel(), near.shape)
+    return _dense(nearness @ people.bought), _dense(nearness @ people.bought_first)
 
 
 def _types(own: OwnItems, tables: ItemTables, users: int) -> Scores:
@@ -131,12 +145,16 @@ def _types(own: OwnItems, tables: ItemTables, users: int) -> Scores:
     return scores
 
 
-def _cart(moments: Moments, tables: ItemTables) -> Scores | None:
+def _cart(moments: Moments, tables: ItemTables) -> tuple[Scores, Scores] | tuple[None, None]:
+    """What the items of the cart speak for, and its types."""
     if not len(moments.cart_items):
-        return None
+        return None, None
     shape = (len(moments), len(tables.facts))
     carts = _matrix(moments.cart_owners, moments.cart_items, np.ones(len(moments.cart_items)), shape)
-    return _over_pool(carts @ tables.links.together, tables)
+    types = np.zeros((len(moments), tables.links.types_together.shape[0]), np.float32)
+    types[moments.cart_owners, tables.facts.types[moments.cart_items]] = 1.0
+    speaking = sparse.csr_array(types) @ tables.links.types_together
+    return _over_pool(carts @ tables.links.together, tables), _dense(speaking)
 
 
 def _at_places(counts: PlaceCounts, moments: Moments, tables: ItemTables) -> Scores:

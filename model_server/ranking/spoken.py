@@ -15,7 +15,7 @@ SPEAKERS: Final = (OWN, "neighbours", "people", "type", "popularity", "place")
 
 _HEARD: Final = (
     ("neighbours", ("likeness", "blend")),
-    ("people", ("people",)),
+    ("people", ("people", "people_new")),
     ("type", ("in_type", "hot", "steady")),
     ("popularity", ("fresh", "usual")),
     ("place", ("here", "first_here")),

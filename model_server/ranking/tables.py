@@ -50,10 +50,11 @@ class ItemTables:
 def fit_tables(log: Interactions, facts: ItemFacts, zone: str, now_ms: int) -> ItemTables:
     """From everything in the log, which lies before `now_ms`."""
     links = learn_links(log, facts)
-    counts = count_items(log, first_times(log), now_ms)
+    first = first_times(log)
+    counts = count_items(log, first, now_ms)
     habits = item_habits(log, facts, zone)
     pool = pool_of(habits.buyers)
-    people = sample_people(log, pool, habits.buyers, now_ms)
+    people = sample_people(log, first, pool, habits.buyers, now_ms)
     return ItemTables(
         facts, zone, links, habits, people, now_ms, pool, columns_of(pool, len(facts)), counts, counts_ms=now_ms
     )
@@ -98,10 +99,11 @@ class GrowingTables:
 
     def _recounted_habits(self, when_ms: int) -> ItemTables:
         tables, log = self._tables, self._log()
-        before = log.take(slice(0, int(np.searchsorted(log.ts_ms, when_ms))))
+        until = int(np.searchsorted(log.ts_ms, when_ms))
+        before = log.take(slice(0, until))
         habits = item_habits(before, tables.facts, tables.zone)
         pool = pool_of(habits.buyers)
-        people = sample_people(before, pool, habits.buyers, when_ms)
+        people = sample_people(before, self._firsts[0][:until], pool, habits.buyers, when_ms)
         columns = columns_of(pool, len(tables.facts))
         return replace(tables, habits=habits, people=people, habits_ms=when_ms, pool=pool, column_of=columns)
 
