@@ -49,7 +49,7 @@ def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
     for point in ("appending", "appended", "restored", "written"):
         produce(servers, topics, traffic.events(3_000))
         with agents(servers, topics, tmp_path / "a", fault(tmp_path, point, signal.SIGKILL)) as worker:
-            assert worker.process.wait(30) == -signal.SIGKILL
+            assert worker.ended() == -signal.SIGKILL
         if point == "appended":
             shutil.rmtree(tmp_path / "a")
     with agents(servers, topics, tmp_path / "a") as worker:
@@ -75,8 +75,7 @@ def test_a_worker_stopped_with_a_batch_in_hand_and_woken_after_the_takeover_spoi
             heir.wait_ready()
             produce(servers, topics, traffic.events(5_000))
             wait_done(heir, kafka, topics)
-            zombie.send(signal.SIGCONT)
-            zombie.wait(lambda: zombie.metric("riverrun_assigned_partitions") > 0, "the woken worker got no work")
+            zombie.wake()
             # Few events after it: whatever it spoiled is not overwritten by chance.
             produce(servers, topics, traffic.events(20))
             wait_done(heir, kafka, topics)

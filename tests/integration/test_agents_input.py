@@ -126,7 +126,7 @@ def test_an_events_topic_that_was_made_anew_is_refused(kafka: ResolvedKafka, top
     ):
         time.sleep(0.1)
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        assert worker.process.wait(20) == 4
+        assert worker.ended() == 4
         assert f"{topics.events.name} was deleted and made again" in worker.log
         assert "Traceback" not in worker.log
 
