@@ -14,7 +14,7 @@ from app.contracts.events import Click, encode_event
 from app.kafka.partitions import partition_of
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
-from tests.support.agents import ASSIGNED, AgentsProcess, Traffic, agents, assert_golden, committed_everything, produce
+from tests.support.agents import ASSIGNED, AgentsProcess, Traffic, agents, assert_golden, produce
 from tests.support.process import SESSION_TIMEOUT_MS
 
 SLOW_AGENT_S = 4.0  # over one record
@@ -79,7 +79,7 @@ def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_we
     give(worker, orders / "resume.2")
     worker.wait(lambda: read(worker) == sent, "the paused partition did not go on")
 
-    worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+    worker.wait_done()
     assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"], users=200)
 
@@ -105,7 +105,7 @@ def test_what_was_worked_out_when_the_flow_stopped_is_not_lost_though_no_event_f
         worker.wait(lambda: stays(lambda: read(worker), 2.0), "it went on though it was stopped")
         assert read(worker) < sent
         give(worker, orders / "resume-flow")
-        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        worker.wait_done()
         assert read(worker) == sent
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"])
@@ -124,7 +124,7 @@ def test_a_seek_is_followed_and_what_comes_again_changes_nothing(
     expected += again
     worker.wait(lambda: read(worker) == expected, "what lies behind the new place was not read again")
     expected += produce(servers, topics, traffic.events(2_000))
-    worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+    worker.wait_done()
     assert read(worker) == expected
     assert worker.metric('riverrun_events_total{outcome="replayed"') > 0
     assert worker.stop() == 0
@@ -139,7 +139,7 @@ def test_offsets_that_an_operator_sets_back_replay_the_log_and_change_nothing(
     for round_ in range(2):
         with agents(servers, topics, tmp_path / "a") as worker:
             worker.wait_ready()
-            worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+            worker.wait_done()
             assert read(worker) == sent
             assert (worker.metric('riverrun_events_total{outcome="applied"') > 0) == (round_ == 0)
             assert worker.stop() == 0
@@ -180,7 +180,7 @@ def test_a_kafka_slower_than_the_session_costs_time_and_neither_the_membership_n
         worker.wait_ready()
         worker.wait(lambda: read(worker) > 0, "nothing was read")
         assert read(worker) < 6_000
-        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        worker.wait_done()
         assert worker.metric("riverrun_batch_retries_total") == 0
         assert worker.metric('riverrun_events_total{outcome="replayed"') == 0
         assert worker.log.count(ASSIGNED) == 1

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import rocksdict
@@ -58,10 +59,15 @@ class AgentsProcess(ServiceProcess):
         state_dir.mkdir(parents=True, exist_ok=True)
         prefix = topics.events.name.removesuffix("events")
         command = FAULTY_AGENTS if any(name.startswith("RIVERTEST_") for name in environment) else AGENTS
+        self._consumed = partial(committed_everything, bootstrap_servers, topics)
         super().__init__(
             [*command, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
             bootstrap_servers, state_dir.parent / f"{state_dir.name}.log", environment,
         )  # fmt: skip
+
+    def wait_done(self) -> None:
+        """Wait until the group has committed the ends of all partitions of events."""
+        self.wait(self._consumed, "not everything was committed")
 
     def wake(self) -> None:
         """SIGCONT, and wait until it got partitions anew: what it had in hand was done or refused before that."""
