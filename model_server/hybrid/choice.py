@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.evaluation.metrics import RankingMetrics, ranking_metrics
 from model_server.hybrid.blend import NETWORK_ALONE, Blended, BlendWeights
 from model_server.hybrid.worths import Offers
+from model_server.judging.metrics import RankingMetrics, ranking_metrics
 
 _KEPT: Final = 300  # candidates of a user that anybody could put among the first ten
 _DEPTH: Final = 20  # of the criterion: 10 is full of accidental peaks, 100 rewards what no list shows
