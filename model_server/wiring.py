@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server import metrics as table
+from model_server.background import background_thread
 from model_server.counts.live import LiveCoVisitation
 from model_server.health import Health, watch
 from model_server.hybrid.again import ServedRanker
@@ -46,7 +47,10 @@ from model_server.model.serving import fastest_encoder
 from model_server.newcomers import ask_for_newcomers
 from model_server.popularity.follower import Counting, follow_events
 from model_server.popularity.live import LivePopularity
-from model_server.registry.version import ModelVersion, TrainedModel, trained_items
+from model_server.popularity.told import Counter
+from model_server.ranking.counter import LiveRanking
+from model_server.ranking.live import LiveTables
+from model_server.registry.version import ModelVersion, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.text.encoder import TextEncoder
 from model_server.worker import Means, Topology, Worker
@@ -100,11 +104,15 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
     half_life_days = settings.scoring.popularity_half_life_days
     popularity = LivePopularity(model.popularity, half_life_days)
     covisitation = LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows)
-    counting = Counting((popularity, covisitation), limits, half_life_days)
+    counters: list[Counter] = [popularity, covisitation]
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     hits = LiveHits(metrics, installation.version.name, surfaces.surfaces[0].name)
+    live = ranker = None
+    if model.ranker is not None:
+        live = LiveTables(model.ranker, index.promoted)
+        ranker = ServedRanker(model.ranker.ranker, live, _clock_ms)
     scorer = Scorer(
-        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation), _ranker(model)),
+        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation), ranker),
         index,
         surfaces,
         lambda: popularity.ranking,
@@ -120,6 +128,10 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         requests = await stack.enter_async_context(_group_consumer(installation))
         shelf = stack.enter_context(Shelf(index, installation.encoder))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
+        redoing = stack.enter_context(background_thread("ranking-tables"))
+        if live is not None:
+            counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
+        counting = Counting(counters, limits, half_life_days)
         means = Means(
             consumer=requests,
             publisher=publisher,
@@ -137,7 +149,10 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         async def work() -> None:
             # Lists from half a catalog would replace good ones, so nothing is scored before.
             await catalog_read.wait()
-            await asyncio.get_running_loop().run_in_executor(thread, _warm_up, scorer, model.item_ids)
+            loop = asyncio.get_running_loop()
+            if live is not None:  # the first lists know what is promoted
+                await loop.run_in_executor(redoing, live.redo, _clock_ms())
+            await loop.run_in_executor(thread, _warm_up, scorer, model.item_ids)
             tune_interpreter()
             health.catalog_ready = True
             await worker.run(stop)
@@ -197,10 +212,6 @@ def _encoder(installation: Installation) -> ContinuedEncoder:
     network, device = installation.version.model.network, installation.device
     memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.memory_width, device)
     return ContinuedEncoder(fastest_encoder(network, device), memory, device)
-
-
-def _ranker(model: TrainedModel) -> ServedRanker | None:
-    return None if model.ranker is None else ServedRanker(model.ranker, _clock_ms)
 
 
 def _topology(installation: Installation) -> Topology:

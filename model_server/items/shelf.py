@@ -7,8 +7,6 @@ thread, in the order of the decisions.
 
 import asyncio
 import logging
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DataError
+from model_server.background import background_thread
 from model_server.items.index import ItemIndex
 from model_server.items.intake import CatalogNews, Offer
 from model_server.text.encoder import TextEncoder
 
 # Small, so that the first new items are there after a fraction of a second: MiniLM does about 100 texts/s on a core.
 _TEXTS_AT_ONCE = 32
-_NICENESS = 10
 _RETRY_S = 10.0
 
 logger = logging.getLogger(__name__)
@@ -46,7 +44,7 @@ class Shelf:
         self._shelved: dict[str, str] = {}  # sellable item id -> the text that its vector was made of
         self._news = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="item-index")
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="text-encoder", initializer=_yield_to_others)
+        self._reader = background_thread("text-encoder")  # a click is scored before a catalogue is encoded
 
     def __enter__(self) -> "Shelf":
         return self
@@ -121,8 +119,3 @@ class Shelf:
     def _write(self, job: Callable[[], None]) -> "asyncio.Future[None]":
         # Submitted at once, not when awaited: the writer's queue keeps the order of the decisions.
         return asyncio.get_running_loop().run_in_executor(self._writer, job)
-
-
-def _yield_to_others() -> None:
-    """On Linux niceness belongs to the thread: a click is scored before a catalogue is encoded."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
