@@ -80,6 +80,9 @@ class ScoringSettings(_Section):
     remembered_users: int = Field(50_000, ge=1, description="users whose encoding can be continued, 1.8 KB each")
     fetch_max_wait_ms: int = Field(5, ge=1, description="how long a fetch waits at the broker while there is traffic")
     popularity_half_life_days: float = Field(14.0, gt=0, description="how fast what was popular fades")
+    ranking_every_s: float = Field(
+        60.0, gt=0, description="how long what others do may wait before a version's ranker counts it"
+    )
     newcomers_every_s: float = Field(30.0, ge=0, description="how often newcomers' lists are made anew; 0: never")
     guard_s: float = Field(1_800.0, ge=0, description="how long a promoted version can be taken back; 0: never is")
     guard_fallback_rise: float = Field(0.05, ge=0, le=1, description="share of users it may know nothing of, in excess")

@@ -21,7 +21,7 @@ from app.kafka.tail import open_tail
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
 from model_server import metrics as table
-from model_server.gentle import gentle_thread
+from model_server.background import background_thread
 from model_server.health import Health, watch
 from model_server.installation import Installation
 from model_server.lag import beat, measure_lag
@@ -64,7 +64,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         )
         requests = await stack.enter_async_context(_group_consumer(installation))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
-        loading = stack.enter_context(gentle_thread("model-loading"))
+        loading = stack.enter_context(background_thread("model-loading"))
         switch = Switch(_backstage(installation, metrics, publisher, (loading, thread)))
         means = Means(
             consumer=requests,

@@ -13,8 +13,25 @@ SCHEMA_VERSION: Final = 1
 AttributeValue = str | float | bool | list[str]
 
 
+_Position = Annotated[int, Meta(ge=0, le=127)]
+
+
+class Promotion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An item stands out somewhere now. Without a `place`: everywhere.
+
+    `display` and `mailer` say where in the shop and in the leaflet, as the shop numbers it; 0: not there.
+    """
+
+    place: Id | None = None
+    display: _Position = 0
+    mailer: _Position = 0
+
+
 class CatalogItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item as the shop knows it; `category` goes from the widest to the narrowest."""
+    """One item as the shop knows it; `category` goes from the widest to the narrowest.
+
+    `promotions` says where it is promoted now; a shop that knows no more than that says `on_promotion`.
+    """
 
     item_id: Id
     kind: Id = "product"
@@ -28,6 +45,7 @@ class CatalogItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     image_embedding: tuple[float, ...] | None = None
     available: bool = True
     on_promotion: bool = False
+    promotions: Annotated[tuple[Promotion, ...], Meta(max_length=10_000)] = ()
     created_ts_ms: TimestampMs | None = msgspec.field(name="created_ts", default=None)
 
 
@@ -52,6 +70,14 @@ def decode_catalog_item(value: bytes) -> CatalogItem | InvalidCatalogItem:
 def encode_catalog_item(item: CatalogItem) -> bytes:
     """The item as JSON bytes."""
     return _encoder.encode(item)
+
+
+_PROMOTED: Final = (Promotion(display=1),)
+
+
+def promotions_of(item: CatalogItem) -> tuple[Promotion, ...]:
+    """Where the item is promoted; displayed everywhere where the shop says no more than that it is."""
+    return item.promotions or (_PROMOTED if item.on_promotion else ())
 
 
 def item_text(item: CatalogItem) -> str:

@@ -90,7 +90,7 @@ class OwnModels:
     def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
         """One of `OWN` with live state; `part` is what counting starts from."""
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
-            return as_served(model.ranker)
+            return as_served(model.ranker, part, shop_of(self._dataset).promoting)
         context = self._context
         surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)

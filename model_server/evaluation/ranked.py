@@ -1,6 +1,5 @@
 """The learned ranker behind the interface through which models and baselines are compared."""
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -13,10 +12,11 @@ from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker
 from model_server.ranking.lines import moments_of
+from model_server.ranking.live import LIVE
 from model_server.ranking.past import past_of
 from model_server.ranking.promotion import Promoting, nothing_promoted, promoting
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.tables import ItemTables
+from model_server.ranking.tables import GrowingTables, ItemTables
 from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, train_ranker
 
 _TOGETHER: Final = 2
@@ -42,20 +42,6 @@ class Tables(Protocol):
 
     def observe(self, events: Interactions) -> None:
         """These happened next."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StillTables:
-    """Tables that stay as they are, as those of a version that is served."""
-
-    tables: ItemTables
-
-    def at(self, now_ms: int) -> ItemTables:
-        """The same at every moment."""
-        return self.tables
-
-    def observe(self, events: Interactions) -> None:
-        """Nothing changes."""
 
 
 class RankedRecommender:
@@ -89,9 +75,16 @@ class RankedRecommender:
         self._tables.observe(events)
 
 
-def as_served(stored: StoredRanker) -> RankedRecommender:
-    """What a model server makes of a version's ranker: still tables, no word of promotions."""
-    return RankedRecommender(stored.ranker, StillTables(stored.tables), nothing_promoted)
+def as_served(stored: StoredRanker, part: Interactions, promoting: Promoting) -> RankedRecommender:
+    """What a model server makes of a version's ranker: its tables go on, as they do there.
+
+    Args:
+        stored: the version's.
+        part: what happened until now; users, items and places are numbered as in the version.
+        promoting: of the shop; not heard where the ranker did not learn from promotions.
+    """
+    tables = GrowingTables(stored.tables, part, LIVE)
+    return RankedRecommender(stored.ranker, tables, promoting if stored.promotions else nothing_promoted)
 
 
 def train_for_task(known: Dataset, task: Task, seed: int) -> TrainedRanker:

@@ -1,6 +1,6 @@
 """The lists in which things come back, put in order by a version's ranker from the users' bounded states.
 
-The tables are those of training: they do not follow the log, a new version brings new ones.
+What is known of items goes on behind the version's training (model_server.ranking.live); a batch sees one state of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +15,11 @@ from app.surfaces.marks import Pairs
 from app.surfaces.touches import History, touches_of
 from model_server.hybrid.blend import Ordered, stacked
 from model_server.items.view import IndexView
-from model_server.ranking.files import StoredRanker
 from model_server.ranking.lines import NOWHERE, Moments
+from model_server.ranking.live import Known, LiveTables
 from model_server.ranking.names import fingerprints
 from model_server.ranking.past import Past, past_of_states
-from model_server.ranking.promotion import nothing_promoted
-from model_server.ranking.ranker import Ranked
+from model_server.ranking.ranker import Ranked, Ranker
 from model_server.ranking.spoken import SPEAKERS, loudest
 
 _AT_ONCE: Final = 43  # more are not faster, and every user takes a row over the whole pool
@@ -54,19 +53,17 @@ class ServedRanker:
     """See the module. Not thread-safe: one scoring thread.
 
     Args:
-        stored: the version's.
+        ranker: the version's.
+        live: what is known of items.
         clock_ms: what time it is.
     """
 
     names = SPEAKERS
 
-    def __init__(self, stored: StoredRanker, clock_ms: Callable[[], int]) -> None:
-        names = stored.names
-        self._stored = stored
+    def __init__(self, ranker: Ranker, live: LiveTables, clock_ms: Callable[[], int]) -> None:
+        self._ranker = ranker
+        self._live = live
         self._clock_ms = clock_ms
-        self._number_of = {item_id: number for number, item_id in enumerate(names.item_ids)}
-        self._place_of = {place_id: number for number, place_id in enumerate(names.place_ids)}
-        self._person_of = dict(zip(names.people.tolist(), stored.tables.people.users.tolist(), strict=True))
         self._seen: int | None = None  # the version of the view that the slots are of
         self._slots = np.zeros(0, np.int64)
 
@@ -79,24 +76,27 @@ class ServedRanker:
             hidden: what they must not be shown, by slot.
             size: K, at most.
         """
-        slots, parts = self._for_sale(view), []
+        slots, known, parts = self._for_sale(view), self._live.known, []
         for first in range(0, len(visitors), _AT_ONCE):
             last = min(first + _AT_ONCE, len(visitors))
-            told = self._told(visitors.part(slice(first, last)))
-            ranked = self._stored.ranker.rank(told.moments, told.past, self._stored.tables, nothing_promoted)
+            told = self._told(known, visitors.part(slice(first, last)))
+            ranked = self._ranker.rank(told.moments, told.past, known.tables, known.promoting)
             closed = hidden.of(np.arange(first, last))
-            parts.append(self._shown(told, ranked, slots[ranked.items], closed, size))
+            ordered, places = _first(ranked, slots[ranked.items], closed, (len(told.moments), size))
+            said = ranked.said, told.past.own, known.tables
+            ordered.sources[places.at] = loudest(ranked.owners[places.rows], ranked.items[places.rows], *said)
+            parts.append(ordered)
         return stacked(parts, size)
 
-    def _told(self, visitors: Visitors) -> _Told:
+    def _told(self, known: Known, visitors: Visitors) -> _Told:
         """Everybody is now where the newest interaction was."""
         histories = visitors.histories
         own_places = [history.places[-1] if history.places else 0 for history in histories]
         places = [
-            self._place_of.get(history.place_ids[own - 1], NOWHERE) if own else NOWHERE
+            self._live.place_of.get(history.place_ids[own - 1], NOWHERE) if own else NOWHERE
             for own, history in zip(own_places, histories, strict=True)
         ]
-        people = [self._person_of.get(each, _NONE) for each in fingerprints(visitors.user_ids).tolist()]
+        people = [known.number(each) for each in fingerprints(visitors.user_ids).tolist()]
         nothing = np.zeros(0, np.int64)
         moments = Moments(
             now_ms=np.full(len(visitors), self._clock_ms(), np.int64),
@@ -105,35 +105,42 @@ class ServedRanker:
             cart_owners=nothing,
             cart_items=nothing,
         )
-        touches = touches_of(histories, self._number_of)
+        touches = touches_of(histories, self._live.number_of)
         return _Told(moments, past_of_states(touches, moments, np.array(own_places, np.int64)))
-
-    def _shown(self, told: _Told, ranked: Ranked, slots: NDArray[np.int64], hidden: Pairs, size: int) -> Ordered:
-        """The first of each user that are for sale and not hidden; `slots` are those of the ranked items."""
-        users, span = len(told.moments), int(max(slots.max(initial=0), hidden.items.max(initial=0))) + 1
-        kept = slots != _NONE
-        kept &= ~np.isin(ranked.owners * span + slots, hidden.users * span + hidden.items)
-        owners, rows = ranked.owners[kept], np.flatnonzero(kept)
-        place = np.arange(len(owners)) - np.searchsorted(owners, owners)
-        first = place < size
-        owners, rows, place = owners[first], rows[first], place[first]
-        ordered = Ordered(
-            np.zeros((users, size), np.int64),
-            np.zeros((users, size)),
-            np.zeros((users, size), np.int64),
-            np.bincount(owners, minlength=users),
-        )
-        ordered.slots[owners, place] = slots[rows]
-        ordered.scores[owners, place] = ranked.scores[rows]
-        said, own, tables = ranked.said, told.past.own, self._stored.tables
-        ordered.sources[owners, place] = loudest(owners, ranked.items[rows], said, own, tables)
-        return ordered
 
     def _for_sale(self, view: IndexView) -> NDArray[np.int64]:
         """(N,) the slot of each item of the tables, below 0 where it is not for sale."""
         if self._seen != view.version:
-            item_ids = self._stored.names.item_ids
-            slots = np.fromiter(map(view.position.get, item_ids, repeat(_NONE)), np.int64, len(item_ids))
+            numbers = self._live.number_of
+            slots = np.fromiter(map(view.position.get, numbers, repeat(_NONE)), np.int64, len(numbers))
             closed = np.append(view.hidden.cpu().numpy(), True)  # of no slot: the last
             self._slots, self._seen = np.where(closed[slots], _NONE, slots), view.version
         return self._slots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Where candidates went: `rows` among the ranked, `at` (user, place)."""
+
+    rows: NDArray[np.int64]
+    at: tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _first(ranked: Ranked, slots: NDArray[np.int64], hidden: Pairs, shape: tuple[int, int]) -> tuple[Ordered, _Places]:
+    """The first of each user that are for sale and not hidden, sources still open; `slots` are those of the ranked."""
+    span = int(max(slots.max(initial=0), hidden.items.max(initial=0))) + 1
+    kept = slots != _NONE
+    kept &= ~np.isin(ranked.owners * span + slots, hidden.users * span + hidden.items)
+    owners, rows = ranked.owners[kept], np.flatnonzero(kept)
+    place = np.arange(len(owners)) - np.searchsorted(owners, owners)
+    first = place < shape[1]
+    places = _Places(rows[first], (owners[first], place[first]))
+    ordered = Ordered(
+        np.zeros(shape, np.int64),
+        np.zeros(shape),
+        np.zeros(shape, np.int64),
+        np.bincount(owners[first], minlength=shape[0]),
+    )
+    ordered.slots[places.at] = slots[places.rows]
+    ordered.scores[places.at] = ranked.scores[places.rows]
+    return ordered, places

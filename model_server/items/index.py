@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.contracts.catalog import Promotion
 from model_server.items.approximate import NOTHING, ApproximateIndex
 from model_server.items.live_search import LiveSearch
 from model_server.items.rows import ItemRows
@@ -62,6 +63,7 @@ class ItemIndex:
         self._position: dict[str, int] = {}
         self._sellable: dict[str, int] = {}
         self._new: dict[str, int] = {}  # sellable and untrained -> slot
+        self._promoted: dict[str, tuple[Promotion, ...]] = {}
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
         self._version = 0
         self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
@@ -89,6 +91,11 @@ class ItemIndex:
         """How many items there are now; asks for no lock."""
         return ItemCounts(known=len(self._position), sellable=len(self._sellable), new=len(self._new))
 
+    def promoted(self) -> dict[str, tuple[Promotion, ...]]:
+        """Where each sellable item that is promoted stands out."""
+        with self._lock:
+            return self._promoted.copy()
+
     def put(self, listings: Sequence[Listing], texts: NDArray[np.float32]) -> None:
         """Make items sellable and searchable, with new texts.
 
@@ -110,10 +117,11 @@ class ItemIndex:
         self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
-        """Give sellable items other titles."""
+        """Give sellable items other titles and promotions."""
         with self._lock:
             for listing in listings:
                 self._titles[self._sellable[listing.item_id]] = listing.title
+                self._promote(listing)
             self._version += 1
 
     def withdraw(self, item_ids: Sequence[str]) -> None:
@@ -122,6 +130,8 @@ class ItemIndex:
             slots = [self._sellable.pop(item_id) for item_id in item_ids if item_id in self._sellable]
             if not slots:
                 return
+            for item_id in item_ids:
+                self._promoted.pop(item_id, None)
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
             self._by_text.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
@@ -246,5 +256,12 @@ class ItemIndex:
             slot = self._sellable.setdefault(item_id, self._position[item_id])
             if item_id not in self._trained.rows:
                 self._new[item_id] = slot
+            self._promote(listing)
         self._penalty[[self._position[listing.item_id] for listing in listings]] = 0.0
         self._changed()
+
+    def _promote(self, listing: Listing) -> None:
+        if listing.promotions:
+            self._promoted[listing.item_id] = listing.promotions
+        else:
+            self._promoted.pop(listing.item_id, None)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.contracts.catalog import CatalogItem, InvalidCatalogItem, decode_catalog_item, item_text
+from app.contracts.catalog import CatalogItem, InvalidCatalogItem, decode_catalog_item, item_text, promotions_of
 from model_server.items.view import Listing
 
 
@@ -59,4 +59,4 @@ def read_catalog(records: Iterable[CatalogRecord]) -> CatalogNews:
 
 
 def _offer(item: CatalogItem) -> Offer:
-    return Offer(Listing(item.item_id, item.title), item_text(item))
+    return Offer(Listing(item.item_id, item.title, promotions_of(item)), item_text(item))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DataError
-from model_server.gentle import gentle_thread
+from model_server.background import background_thread
 from model_server.items.index import ItemIndex
 from model_server.items.intake import CatalogNews, Offer
 from model_server.text.encoder import TextEncoder
@@ -44,7 +44,7 @@ class Shelf:
         self._shelved: dict[str, str] = {}  # sellable item id -> the text that its vector was made of
         self._news = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="item-index")
-        self._reader = gentle_thread("text-encoder")
+        self._reader = background_thread("text-encoder")  # a click is scored before a catalogue is encoded
 
     def __enter__(self) -> "Shelf":
         return self

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.contracts.catalog import Promotion
 from model_server.items.rows import ItemRows
 from model_server.items.search import Search
 
@@ -34,10 +35,11 @@ class TrainedItems:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A sellable item as the index takes it in."""
+    """A sellable item as the index takes it in; `promotions`: where it stands out now."""
 
     item_id: str
     title: str
+    promotions: tuple[Promotion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

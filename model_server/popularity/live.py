@@ -46,9 +46,9 @@ class LivePopularity:
     def count(self, told: Told) -> int:
         """Count a partition's newest touches; returns how many were new to the snapshot."""
         counted = 0
-        for _, item_id, ts_ms in told.touches:
-            if ts_ms > self._counted_until_ms:
-                self._counts.add(item_id, ts_ms)
+        for touch in told.touches:
+            if touch.ts_ms > self._counted_until_ms:
+                self._counts.add(touch.item_id, touch.ts_ms)
                 counted += 1
         self._changed |= counted > 0
         return counted

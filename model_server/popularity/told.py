@@ -11,11 +11,12 @@ _INTEREST: Final = (View, Click, AddToCart, Purchase, Like, Rate)
 
 
 class Touch(NamedTuple):
-    """A user had to do with an item, and did not turn it down."""
+    """A user had to do with an item, at a place if it is known, and did not turn it down."""
 
     user_id: str
     item_id: str
     ts_ms: int
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def told_by(records: Sequence[SourceRecord], limits: IntakeLimits) -> Told:
     for received in take_in(records, limits, _leave_to_the_agents):
         event = received.event
         if isinstance(event, _INTEREST):
-            touches.append(Touch(event.user_id, event.item_id, event.ts_ms))
+            touches.append(Touch(event.user_id, event.item_id, event.ts_ms, event.place))
         elif isinstance(event, Forget):
             forgotten.append(event.user_id)
     return Told(touches, forgotten)

@@ -2,7 +2,7 @@
 
     ranker.json           options, time zone, moments, ids of items and places, number of trees' files
     ranker-0.txt, ...     the trees, one file for each seed
-    ranking.safetensors   the item tables, and fingerprints of the people in them
+    ranking.safetensors   the item tables, the log that they go on from, and fingerprints of its people
 
 The folder's owner keeps the checksums (model_server.registry.save).
 """
@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
+from app.data.interactions import Interactions
 from app.errors import ModelVersionError
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.counts import ItemCounts, PlaceCounts
@@ -34,6 +35,7 @@ from model_server.ranking.tables import ItemTables, columns_of
 CONFIG: Final = "ranker.json"
 TABLES: Final = "ranking.safetensors"
 _PEOPLE: Final = "Names.people"
+_COLUMNS: Final = ("users", "items", "kinds", "ts_ms", "places")  # of the log
 _HINT: Final = "Train again (`riverrun train`) or copy the whole folder again."
 _PARTS: Final = {"data": np.float32, "indices": np.int32, "indptr": np.int64, "shape": np.int64}
 
@@ -46,6 +48,7 @@ class RankerConfig(msgspec.Struct, frozen=True, kw_only=True):
     each: int
     promoted_only: bool
     zone: str
+    promotions: bool
     habits_ms: int
     counts_ms: int
     boosters: int
@@ -56,11 +59,21 @@ class RankerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRanker:
-    """A ranker, its tables as of training, and what their numbers are called."""
+    """A ranker and what it goes on from.
+
+    Args:
+        ranker: trained.
+        tables: as of training.
+        log: that they are of, the newest of it; its users and places have numbers only.
+        names: what the numbers are called.
+        promotions: whether it learned from what is promoted. Where it did not, it must not be told of it.
+    """
 
     ranker: Ranker
     tables: ItemTables
+    log: Interactions
     names: Names
+    promotions: bool = False
 
 
 def save_ranker(folder: Path, stored: StoredRanker) -> None:
@@ -73,6 +86,7 @@ def save_ranker(folder: Path, stored: StoredRanker) -> None:
         each=chosen.each,
         promoted_only=chosen.promoted_only,
         zone=tables.zone,
+        promotions=stored.promotions,
         habits_ms=tables.habits_ms,
         counts_ms=tables.counts_ms,
         boosters=len(ranker.boosters),
@@ -83,7 +97,7 @@ def save_ranker(folder: Path, stored: StoredRanker) -> None:
     (folder / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=1))
     for number, booster in enumerate(ranker.boosters):
         (folder / _trees(number)).write_text(booster.model_to_string(), encoding="utf-8")
-    save_file(_arrays(tables) | {_PEOPLE: stored.names.people}, folder / TABLES)
+    save_file(_arrays(tables) | _log_arrays(stored.log) | {_PEOPLE: stored.names.people}, folder / TABLES)
 
 
 def load_ranker(folder: Path) -> StoredRanker:
@@ -99,14 +113,17 @@ def load_ranker(folder: Path) -> StoredRanker:
         arrays = load_file(folder / TABLES)
         tables = _tables(arrays, config)
         names = Names(config.item_ids, config.place_ids, arrays[_PEOPLE])
+        log = _log(arrays, names)
     except (OSError, KeyError, msgspec.DecodeError, SafetensorError, lightgbm.basic.LightGBMError) as error:
         raise ModelVersionError(f"The ranker in {folder} cannot be read: {error}.", hint=_HINT) from error
     if config.features != tuple(FEATURES):
         raise ModelVersionError(f"The ranker in {folder} was trained on other features.", hint=_HINT)
-    if (len(names.item_ids), len(names.people)) != (len(tables.facts), len(tables.people.users)):
+    numbers = max(log.users.max(initial=-1), tables.people.users.max(initial=-1))
+    if len(names.item_ids) != len(tables.facts) or numbers >= len(names.people):
         raise ModelVersionError(f"The ranker in {folder} does not fit together: ids and tables differ.", hint=_HINT)
     chosen = CandidateOptions(own=config.own, each=config.each, promoted_only=config.promoted_only)
-    return StoredRanker(Ranker(boosters, RankingOptions(chosen, config.window)), tables, names)
+    ranker = Ranker(boosters, RankingOptions(chosen, config.window))
+    return StoredRanker(ranker, tables, log, names, config.promotions)
 
 
 def _trees(number: int) -> str:
@@ -119,6 +136,24 @@ def _arrays(tables: ItemTables) -> dict[str, NDArray[Any]]:
         for field in fields(part):
             arrays |= _flat(f"{type(part).__name__}.{field.name}", getattr(part, field.name))
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _log_arrays(log: Interactions) -> dict[str, NDArray[Any]]:
+    columns = {name: getattr(log, name) for name in _COLUMNS}
+    return {f"log.{name}": np.ascontiguousarray(column) for name, column in columns.items() if column is not None}
+
+
+def _log(arrays: Mapping[str, NDArray[Any]], names: Names) -> Interactions:
+    columns = {name: arrays.get(f"log.{name}") for name in _COLUMNS}
+    if any(columns[name] is None for name in _COLUMNS[:-1]):
+        raise KeyError("log")
+    return Interactions(
+        **columns,  # type: ignore[arg-type]  # looked at above
+        ratings=np.full(len(arrays["log.items"]), np.nan, np.float32),
+        user_ids=("",) * len(names.people),
+        item_ids=names.item_ids,
+        place_ids=names.place_ids,
+    )
 
 
 def _flat(name: str, value: object) -> dict[str, NDArray[Any]]:

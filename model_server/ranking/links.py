@@ -3,7 +3,7 @@
 The pool is what may be shown to somebody who never had it: items that enough people bought.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -112,6 +112,20 @@ def sample_people(
     vectors.data /= np.repeat(np.maximum(norms, np.finfo(np.float32).tiny), np.diff(vectors.indptr))
     np.minimum(bought.data, 1.0, out=bought.data)
     return People(users.astype(np.int64), rarity, sparse.csr_array(vectors.T), bought, bought_first)
+
+
+def without(people: People, users: NDArray[np.int64]) -> People:
+    """Without these, given by their numbers."""
+    kept = np.flatnonzero(~np.isin(people.users, users))
+    if len(kept) == len(people.users):
+        return people
+    return replace(
+        people,
+        users=people.users[kept],
+        vectors=sparse.csr_array(people.vectors[:, kept]),
+        bought=sparse.csr_array(people.bought[kept]),
+        bought_first=sparse.csr_array(people.bought_first[kept]),
+    )
 
 
 def _places(chosen: NDArray[np.int64], size: int) -> NDArray[np.int64]:

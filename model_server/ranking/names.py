@@ -1,4 +1,4 @@
-"""What a ranker's numbers are called outside: items, places, and the people of its sample."""
+"""What a ranker's numbers are called outside: items, places and people."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
-from model_server.ranking.tables import ItemTables
 
 _BYTES: Final = 8
 
@@ -21,8 +20,8 @@ class Names:
     Args:
         item_ids: (N,) of the tables' items.
         place_ids: of the tables' places.
-        people: (U,) int64 fingerprints of the sampled people, in their order: nobody may be their own neighbour, and a
-            model version names no user.
+        people: (U,) int64 fingerprints of the log's users: who comes again must be recognised, and a model version
+            names no user.
     """
 
     item_ids: tuple[str, ...]
@@ -30,9 +29,9 @@ class Names:
     people: NDArray[np.int64]
 
 
-def names_of(log: Interactions, tables: ItemTables) -> Names:
-    """The names of the log that the tables were fitted on."""
-    return Names(log.item_ids, log.place_ids, fingerprints(log.user_ids[user] for user in tables.people.users.tolist()))
+def names_of(log: Interactions) -> Names:
+    """The names of a log's numbers."""
+    return Names(log.item_ids, log.place_ids, fingerprints(log.user_ids))
 
 
 def fingerprints(user_ids: Iterable[str]) -> NDArray[np.int64]:

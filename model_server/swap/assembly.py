@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from math import isfinite
 
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
@@ -25,7 +25,10 @@ from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import Counting
 from model_server.popularity.live import LivePopularity
-from model_server.registry.version import ModelVersion, TrainedModel, trained_items
+from model_server.popularity.told import Counter
+from model_server.ranking.counter import LiveRanking
+from model_server.ranking.live import LiveTables
+from model_server.registry.version import ModelVersion, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.swap.guardrails import Rails
 from model_server.swap.tally import Tally
@@ -45,6 +48,7 @@ class Assembly:
         scorer: makes lists.
         scoring: the same, watched, as the worker takes it.
         tally: what became of its lists.
+        live: what its ranker is told live; None where it has none.
     """
 
     version: ModelVersion
@@ -53,10 +57,11 @@ class Assembly:
     scorer: Scorer
     scoring: Scoring
     tally: Tally
+    live: LiveTables | None
 
 
-def assemble(version: ModelVersion, installation: Installation, metrics: Metrics) -> Assembly:
-    """Put it together."""
+def assemble(version: ModelVersion, installation: Installation, metrics: Metrics, redoing: Executor) -> Assembly:
+    """Put it together; the ranker's tables are redone in the thread `redoing`."""
     settings, model, device = installation.settings, version.model, installation.device
     rows = ItemRows(model.item_ids)
     index = ItemIndex(model.network, trained_items(model), device, rows=rows)
@@ -67,7 +72,13 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
     encoder = ContinuedEncoder(fastest_encoder(model.network, device), memory, device)
-    served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), _ranker(model))
+    counters: list[Counter] = [popularity, covisitation]
+    live = ranker = None
+    if model.ranker is not None:
+        live = LiveTables(model.ranker, index.promoted)
+        ranker = ServedRanker(model.ranker.ranker, live, _clock_ms)
+        counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
+    served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), ranker)
     scorer = Scorer(served, index, surfaces, lambda: popularity.ranking, device)
     first = surfaces.surfaces[0].name
     rails = rails_of(installation)
@@ -77,10 +88,11 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     return Assembly(
         version=version,
         index=index,
-        counting=Counting((popularity, covisitation), limits, half_life_days),
+        counting=Counting(counters, limits, half_life_days),
         scorer=scorer,
         scoring=Scoring(tally.watch(hits.watch(scorer.score), first), edition),
         tally=tally,
+        live=live,
     )
 
 
@@ -94,7 +106,7 @@ def warm_up(assembly: Assembly) -> None:
     """Let torch allocate and choose its kernels before the first shopper waits for it, and look at what comes out.
 
     Raises:
-        ModelVersionError: no lists come out, or no numbers.
+        ModelVersionError: no lists come out.
     """
     item_ids: Sequence[str] = assembly.version.model.item_ids[:50]
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids)]
@@ -106,9 +118,7 @@ def warm_up(assembly: Assembly) -> None:
     places = [place for lists in scored.lists for each in lists.values() for place in each]
     if not places and assembly.index.counts().sellable > len(item_ids):
         raise ModelVersionError(f"{assembly.version.folder} makes empty lists.", hint="Train again.")
-    if not all(isfinite(place.score) for place in places):
-        raise ModelVersionError(f"{assembly.version.folder} gives items no finite scores.", hint="Train again.")
 
 
-def _ranker(model: TrainedModel) -> ServedRanker | None:
-    return None if model.ranker is None else ServedRanker(model.ranker, lambda: time.time_ns() // 1_000_000)
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000

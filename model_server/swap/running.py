@@ -14,6 +14,7 @@ from typing import Final
 from app.kafka.tail import open_tail
 from app.observability import Metrics
 from model_server import metrics as table
+from model_server.background import background_thread
 from model_server.installation import Installation
 from model_server.items.follower import follow_catalog
 from model_server.items.shelf import Shelf
@@ -36,9 +37,11 @@ class Running:
         assembly: the version.
         installation: what it serves.
         metrics: the process's.
+        redoing: where its ranker's tables are redone.
     """
 
-    def __init__(self, assembly: Assembly, installation: Installation, metrics: Metrics) -> None:
+    def __init__(self, assembly: Assembly, installation: Installation, metrics: Metrics, redoing: Executor) -> None:
+        self._redoing = redoing
         self.assembly = assembly
         self.catalog_read = asyncio.Event()
         self.counted = asyncio.Event()
@@ -75,7 +78,10 @@ class Running:
             Exception: what ended one of the version's tasks.
         """
         await self._until(self.catalog_read, *((self.counted,) if counted else ()))
-        await asyncio.get_running_loop().run_in_executor(thread, warm_up, self.assembly)
+        loop, live = asyncio.get_running_loop(), self.assembly.live
+        if live is not None:  # the first lists know what is promoted
+            await loop.run_in_executor(self._redoing, live.redo, _clock_ms())
+        await loop.run_in_executor(thread, warm_up, self.assembly)
 
     async def _until(self, *events: asyncio.Event) -> None:
         there = asyncio.get_running_loop().create_task(_all(events))
@@ -128,13 +134,14 @@ async def running(
     address, timeout_ms = installation.bootstrap_servers, installation.settings.kafka.request_timeout_ms
     tail = partial(open_tail, address, request_timeout_ms=timeout_ms, client_id=_CLIENT)
     topics, loop = installation.topics, asyncio.get_running_loop()
-    assembly = await loop.run_in_executor(thread, assemble, version, installation, metrics)
     async with AsyncExitStack() as stack:
+        redoing = background_thread("ranking-tables")
+        stack.callback(redoing.shutdown, wait=False, cancel_futures=True)
+        assembly = await loop.run_in_executor(thread, assemble, version, installation, metrics, redoing)
         catalog = await stack.enter_async_context(tail(topics.catalog))
         events = await stack.enter_async_context(tail(topics.events, gather_bytes=_GATHERED_EVENT_BYTES))
         shelf = stack.enter_context(Shelf(assembly.index, installation.encoder))
-        one = Running(assembly, installation, metrics)
-        now_ms = time.time_ns() // 1_000_000
+        one = Running(assembly, installation, metrics, redoing)
         stack.callback(one.hide)
         stack.push_async_callback(_end, one.tasks)
         one.tasks += [
@@ -142,9 +149,15 @@ async def running(
                 follow_catalog(catalog, shelf, assembly.index, one.catalog_read, one.unseen), name="catalog"
             ),
             loop.create_task(shelf.encode_forever(), name="texts"),
-            loop.create_task(follow_events(events, assembly.counting, now_ms, one.unseen, one.counted), name="events"),
+            loop.create_task(
+                follow_events(events, assembly.counting, _clock_ms(), one.unseen, one.counted), name="events"
+            ),
         ]
         yield one
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _all(events: Iterable[asyncio.Event]) -> None:

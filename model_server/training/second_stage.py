@@ -1,11 +1,12 @@
 """Whether a version gets a ranker for lists in which things come back: where people do come back, and where it wins.
 
 It is trained on the older nine tenths of the training part and asked for baskets of the newest tenth, as it will be
-served: with tables that stand still. The blend of the same version is asked the same. Its network has seen these
-baskets in training and the ranker has not, so a ranker that wins wins by more than is measured.
+served: with tables that go on, and told of promotions where the data tell of them. The blend of the same version is
+asked the same. Its network has seen these baskets in training and the ranker has not, so a ranker that wins wins by
+more than is measured.
 
 The work is bounded, not the clock, so that the same data gives the same version on any machine: the newest two million
-interactions, and questions by size of the catalogue. That is about two minutes at 17,000 items.
+interactions, and questions by how many items are on offer. That is about two minutes at 17,000 items.
 """
 
 from collections.abc import Callable
@@ -19,17 +20,16 @@ from app.data.interactions import Dataset, Interactions, split_newest
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.basket import BasketRequest, Task, basket_numbers, basket_plan
 from model_server.evaluation.facts import item_facts
-from model_server.evaluation.ranked import NOT_RECENT, as_served, train_on
+from model_server.evaluation.ranked import NOT_RECENT, as_served, shop_of, train_on
 from model_server.evaluation.recommender import Surroundings, riverrun_again
 from model_server.evaluation.tally import Answers
 from model_server.judging.cases import Recommender
 from model_server.judging.questions import Plan
 from model_server.ranking.counts import first_times
-from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker
+from model_server.ranking.links import pool_of
 from model_server.ranking.names import names_of
-from model_server.ranking.promotion import nothing_promoted
-from model_server.ranking.train import Shop, TrainedRanker
+from model_server.ranking.train import TrainedRanker
 from model_server.registry.version import TrainedModel
 from model_server.text.encoder import TextEncoder
 from model_server.training.run import TrainingJob
@@ -41,7 +41,7 @@ _NEWEST: Final = 2_000_000
 _CUT: Final = 0.9
 _VALIDATION: Final = 500  # questions
 _LEAST: Final = 100
-_WORK: Final = 100_000_000  # questions times items
+_WORK: Final = 100_000_000  # questions times items on offer
 _FEW_ITEMS: Final = 17_000
 _SHARE: Final = 0.35  # of the newer baskets, where these are many
 _ENOUGH: Final = 1_000
@@ -87,16 +87,18 @@ def with_ranker(
     if plan is None or trained is None:
         return model
     say("People come back for what they had: a ranker was trained for these lists.")
-    stored = _stored(trained, plan.training, int(plan.training.ts_ms[-1]))
+    promotions = known.shop is not None
+    stored = _stored(trained, plan.training, promotions=promotions)
     surroundings = Surroundings(known.catalog, encoder, job.popularity_half_life_days)
-    gain = _gain(known, plan, as_served(stored), riverrun_again(model, surroundings, plan.training))
+    served = as_served(stored, plan.training, shop_of(known).promoting)
+    gain = _gain(known, plan, served, riverrun_again(model, surroundings, plan.training))
     say(f"NDCG@10 of {gain.questions} baskets: ranker {gain.ranker_ndcg10:.4f}, blend {gain.blend_ndcg10:.4f}.")
     model = replace(model, metrics=model.metrics | gain.metrics())
     if not gain.wins:
         return model
     log = known.interactions
     trained.tables.observe(log.take(slice(len(plan.training), None)))
-    return replace(model, ranker=_stored(trained, log, int(log.ts_ms[-1])))
+    return replace(model, ranker=_stored(trained, log, promotions=promotions))
 
 
 def comes_back(log: Interactions) -> bool:
@@ -116,17 +118,21 @@ def _validation(known: Dataset, seed: int) -> Plan | None:
 def _trained(known: Dataset, plan: Plan, seed: int) -> TrainedRanker | None:
     """From the validation's training part; None where that asks too little, or nobody took what can be offered."""
     later = _later_baskets(plan.training, NOT_RECENT)
-    most = _WORK // max(_FEW_ITEMS, len(known.catalog))
+    most = _WORK // max(_FEW_ITEMS, _on_offer(plan.training))
     questions = min(most, max(_ENOUGH, int(_SHARE * later)))
     if min(questions, later) < _LEAST:
         return None
-    # The item index does not say what is promoted, so the ranker learns without.
-    shop = Shop(facts_of(known.catalog), "UTC" if known.shop is None else known.shop.zone, nothing_promoted)
     part = replace(known, interactions=plan.training)
     try:
-        return train_on(part, shop, Task.NEXT, (seed,), min(1.0, questions / later))
+        return train_on(part, shop_of(part), Task.NEXT, (seed,), min(1.0, questions / later))
     except ValueError:
         return None
+
+
+def _on_offer(log: Interactions) -> int:
+    """How many items may be shown to somebody who never had them: the work of a question grows with these."""
+    buyers = np.bincount(log.items[first_times(log)], minlength=len(log.item_ids))
+    return len(pool_of(buyers.astype(np.float32)))
 
 
 def _later_baskets(log: Interactions, cut: float) -> int:
@@ -135,9 +141,9 @@ def _later_baskets(log: Interactions, cut: float) -> int:
     return int(numbers.max(initial=-1)) - int(numbers[: int(len(log) * cut)].max(initial=-1))
 
 
-def _stored(trained: TrainedRanker, log: Interactions, now_ms: int) -> StoredRanker:
-    tables = trained.tables.at(now_ms)
-    return StoredRanker(trained.ranker, tables, names_of(log, tables))
+def _stored(trained: TrainedRanker, log: Interactions, *, promotions: bool) -> StoredRanker:
+    tables = trained.tables.at(int(log.ts_ms[-1]))
+    return StoredRanker(trained.ranker, tables, log, names_of(log), promotions)
 
 
 def _gain(known: Dataset, plan: Plan, ranker: Recommender, blend: Recommender) -> RankerGain:

@@ -1,6 +1,6 @@
 """The lists in which things come back: what a version serves is what evaluation measures of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from app.contracts.catalog import Promotion
 from app.contracts.recommendations import RecommendedItem
 from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError
@@ -36,6 +37,10 @@ from model_server.judging.metrics import top_items
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import UserEncoder
+from model_server.ranking.live import LiveTables
+from model_server.ranking.names import fingerprints
+from model_server.ranking.people import NOBODY
+from model_server.ranking.promotion import nothing_promoted, promoting_now
 from model_server.registry.load import load_version
 from model_server.registry.save import save_version
 from model_server.registry.version import TrainedModel, trained_items
@@ -46,10 +51,12 @@ from tests.support.events import received
 from tests.support.folding import fold_whole
 from tests.support.model import DAY_MS, baseline_context, dataset_of, interactions_of, planted_dataset
 from tests.support.planted import WordEncoder, planted_model
+from tests.support.ranking import ranker_by
 
 PEOPLE, ITEMS, DAYS = 40, 40, 70
 CPU, ENCODER = torch.device("cpu"), WordEncoder()
 NOW_MS: Final = DAYS * DAY_MS
+PLACE_OF: Final = {"north": 0, "south": 1}
 LIST: Final = Surface("again", 10, frozenset({Hide.IN_CART}), (SourceSpec(Source.AGAIN),))
 
 
@@ -83,16 +90,28 @@ def folder(tmp_path: Path) -> Path:
 class Shelf:
     """A scorer of this version with everything for sale, at one moment."""
 
-    def __init__(self, model: TrainedModel, *surfaces: Surface) -> None:
+    def __init__(
+        self,
+        model: TrainedModel,
+        *surfaces: Surface,
+        promotions: Mapping[str, tuple[Promotion, ...]] | None = None,
+    ) -> None:
         rows = ItemRows(model.item_ids)
         self.index = ItemIndex(model.network, trained_items(model), CPU, rows=rows)
         titles = [f"Thing {item_id}" for item_id in model.item_ids]
-        listings = [Listing(item_id, title) for item_id, title in zip(model.item_ids, titles, strict=True)]
+        listings = [
+            Listing(item_id, title, (promotions or {}).get(item_id, ()))
+            for item_id, title in zip(model.item_ids, titles, strict=True)
+        ]
         self.index.put(listings, ENCODER.encode(titles))
         memory = EncodingMemory(100, model.network.config.hidden, CPU)
         encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, CPU)
         hybrid = hybrid_of(model.hybrid, LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows))
-        ranker = None if model.ranker is None else ServedRanker(model.ranker, lambda: NOW_MS)
+        self.live = None if model.ranker is None else LiveTables(model.ranker, self.index.promoted)
+        ranker = None
+        if model.ranker is not None and self.live is not None:
+            self.live.redo(NOW_MS)
+            ranker = ServedRanker(model.ranker.ranker, self.live, lambda: NOW_MS)
         chosen = Surfaces(surfaces, 5.0) if surfaces else load_surfaces()
         self._scorer = Scorer(ServedModel(model.network, encoder, hybrid, ranker), self.index, chosen, list, CPU)
 
@@ -121,12 +140,53 @@ def cases(log: Interactions) -> Cases:
 def test_a_version_serves_what_evaluation_measures_of_it(folder: Path) -> None:
     model = load_version(folder, CPU).model
     assert model.ranker is not None
-    scores = as_served(model.ranker).scores(cases(shop().interactions))
+    scores = as_served(model.ranker, shop().interactions, nothing_promoted).scores(cases(shop().interactions))
     wanted = [[f"item-{item}" for item in best if item >= 0] for best in top_items(scores.copy()).tolist()]
     served = Shelf(model, LIST).again(histories())
     assert [[item.item_id for item in items] for items in served] == wanted
     mine = [[scores[user, int(item.item_id[5:])] for item in items] for user, items in enumerate(served)]
     assert [[item.score for item in items] for items in served] == [pytest.approx(each, abs=1e-4) for each in mine]
+
+
+def test_what_is_promoted_is_read_as_it_was_in_training() -> None:
+    stored = trained().ranker
+    assert stored is not None
+    model = replace(trained(), ranker=replace(stored, promotions=True))
+    promotions = {"item-30": (Promotion(display=1),), "item-7": (Promotion(place="south", mailer=3),)}
+    told = promoting_now(promotions, {each: number for number, each in enumerate(stored.names.item_ids)}, PLACE_OF)
+    assert model.ranker is not None
+    scores = as_served(model.ranker, shop().interactions, told).scores(cases(shop().interactions))
+    shelf = Shelf(model, LIST, promotions=promotions)
+    for user, items in enumerate(shelf.again(histories())):
+        mine = [scores[user, int(item.item_id[5:])] for item in items]
+        assert [item.score for item in items] == pytest.approx(mine, abs=1e-4)
+    untold = as_served(stored, shop().interactions, told).scores(cases(shop().interactions))
+    assert (untold == as_served(stored, shop().interactions, nothing_promoted).scores(cases(shop().interactions))).all()
+
+
+def test_who_is_forgotten_is_gone_from_the_tables_at_once_and_after_a_restart(folder: Path) -> None:
+    person = int(fingerprints(["user-7"])[0])
+    for _ in range(2):  # the version's files are as they were; the topic tells of it again
+        stored = load_version(folder, CPU).model.ranker
+        assert stored is not None
+        live = LiveTables(stored, dict)
+        live.redo(NOW_MS)
+        assert live.known.number(person) == 7
+        live.forget("user-7")
+        live.redo(NOW_MS)
+        assert live.known.number(person) == NOBODY
+        assert 7 not in live.known.tables.people.users.tolist()
+
+
+def test_what_others_do_now_changes_a_list() -> None:
+    model = replace(trained(), ranker=ranker_by("popular_now", shop()))
+    shelf, people = Shelf(model, LIST), histories()
+    assert shelf.live is not None
+    last = shelf.again(people)[0][-1].item_id
+    for number in range(200):
+        assert shelf.live.observe(f"stranger-{number}", last, "north", NOW_MS - number)
+    shelf.live.redo(NOW_MS)
+    assert shelf.again(people)[0][0].item_id == last
 
 
 def test_the_ranker_was_kept_because_it_beats_the_blend() -> None:

@@ -4,13 +4,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.contracts.catalog import CatalogItem, encode_catalog_item
+from app.contracts.catalog import CatalogItem, Promotion, encode_catalog_item
 from app.errors import DataError
 from model_server.items.index import ItemIndex
 from model_server.items.intake import CatalogNews, read_catalog
@@ -46,6 +46,25 @@ def test_the_newest_message_of_an_item_counts() -> None:
 
 def test_an_unavailable_item_is_withdrawn() -> None:
     assert news(listed("a", "one", available=False)).withdrawn == ["a"]
+
+
+def test_what_is_promoted_is_known_as_long_as_it_is_for_sale_and_promoted() -> None:
+    here, everywhere = Promotion(place="north", mailer=3), Promotion(display=1)
+    items = [
+        CatalogItem(item_id="a", title="one", promotions=(here,)),
+        CatalogItem(item_id="b", title="two", on_promotion=True),
+        CatalogItem(item_id="c", title="three"),
+    ]
+    offers = news(*[Record(item.item_id.encode(), encode_catalog_item(item)) for item in items]).offers
+    listings = [offer.listing for offer in offers.values()]
+    encoder = WordEncoder()
+    model = planted_model({"a": "one"}, encoder)
+    index = ItemIndex(model.network, trained_items(model), torch.device("cpu"))
+    index.put(listings, encoder.encode([listing.title for listing in listings]))
+    assert index.promoted() == {"a": (here,), "b": (everywhere,)}
+    index.retitle([replace(listings[0], promotions=())])
+    index.withdraw(["b"])
+    assert index.promoted() == {}
 
 
 def test_bad_messages_change_nothing_and_say_why() -> None:

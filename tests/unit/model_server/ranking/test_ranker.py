@@ -93,8 +93,8 @@ def test_what_lies_in_the_cart_is_no_candidate_and_discovery_shows_nothing_had()
 
 
 def stored() -> StoredRanker:
-    tables = trained().tables
-    return StoredRanker(trained().ranker, tables, names_of(trained().question.cases.histories[0], tables))
+    log = trained().question.cases.histories[0]
+    return StoredRanker(trained().ranker, trained().tables, log, names_of(log))
 
 
 def test_what_was_saved_ranks_the_same(tmp_path: Path) -> None:

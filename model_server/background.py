@@ -1,4 +1,4 @@
-"""Threads for what may take its time beside clicks."""
+"""Work beside the lists: in threads of one kind, that step back when a click is to be answered."""
 
 import os
 import threading
@@ -8,10 +8,11 @@ from typing import Final
 _NICENESS: Final = 10
 
 
-def gentle_thread(name: str) -> ThreadPoolExecutor:
-    """One thread of low priority: on Linux niceness belongs to the thread, so a click is scored before its work."""
+def background_thread(name: str) -> ThreadPoolExecutor:
+    """One thread of low priority."""
     return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=_yield_to_others)
 
 
 def _yield_to_others() -> None:
+    """On Linux niceness belongs to the thread."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
