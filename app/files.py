@@ -23,11 +23,30 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Put this into the file, all of it or nothing: whoever reads meanwhile, or after a crash, has the old or the new.
+
+    Of processes that do this at once one would take the other's scratch file away: hold a lock.
+    """
+    scratch = path.with_name(f".{path.name}.incomplete")
+    with scratch.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    scratch.chmod(0o644)  # whatever the umask: another account may read it
+    scratch.replace(path)
+    _sync(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Bring a folder and the files in it to the disk, so that a rename after this never shows half of them."""
     for path in [*(child for child in folder.iterdir() if child.is_file()), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -73,7 +73,7 @@ class ScoringSettings(_Section):
     """The model server: score requests -> recommendations."""
 
     metrics_port: int = Field(9102, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
-    models_dir: Path = Field(Path(".riverrun/models"), description="model versions; the newest is served")
+    models_dir: Path = Field(Path(".riverrun/models"), description="model versions, and which one is served")
     surfaces_file: Path | None = Field(None, description="the lists to make; empty: app/surfaces/surfaces.yml")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     max_batch_users: int = Field(512, ge=1, description="most users scored in one batch")

@@ -1,16 +1,18 @@
 """From settings to a running model server; what `riverrun score` calls."""
 
 import logging
+from functools import partial
 
 import torch
 
-from app.errors import ModelVersionError
 from app.kafka.topic_admin import verify_topics
 from app.kafka.topics import load_topics
 from app.settings import Settings
 from model_server.device import resolve_device
+from model_server.registry.find import find_version
+from model_server.registry.load import load_fitting
 from model_server.text.pretrained import open_text_encoder
-from model_server.wiring import GROUP, Installation, find_version, observe, run
+from model_server.wiring import GROUP, Installation, observe, run
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +33,9 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
         if topic_prefix:
             topics = topics.with_prefix(topic_prefix)
         verify_topics(bootstrap_servers, topics)
-        version = find_version(settings.scoring.models_dir, version_name, device)
         encoder = open_text_encoder(settings.cache_dir, device, logger.info)
-        if encoder.fingerprint != version.model.text_encoder:
-            raise ModelVersionError(
-                f"{version.folder} reads texts of the encoder {version.model.text_encoder}, "
-                f"this riverrun has {encoder.fingerprint}.",
-                hint="Run `riverrun train`.",
-            )
+        load = partial(load_fitting, device=device, text_encoder=encoder.fingerprint)
+        version = find_version(settings.scoring.models_dir, version_name, load)
         installation = Installation(
             settings=settings,
             bootstrap_servers=bootstrap_servers,

@@ -10,14 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import torch
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 
-from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
 from app.interests.state import Interaction, Kind, StateCause, UserState
 from app.interpreter import tune_interpreter
@@ -48,8 +46,7 @@ from model_server.model.serving import fastest_encoder
 from model_server.newcomers import ask_for_newcomers
 from model_server.popularity.follower import Counting, follow_events
 from model_server.popularity.live import LivePopularity
-from model_server.registry.load import load_version
-from model_server.registry.version import ModelVersion, TrainedModel, latest_version, trained_items
+from model_server.registry.version import ModelVersion, TrainedModel, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.text.encoder import TextEncoder
 from model_server.worker import Means, Topology, Worker
@@ -85,18 +82,6 @@ class Installation:
     device: torch.device
     version: ModelVersion
     encoder: TextEncoder
-
-
-def find_version(models_dir: Path, name: str | None, device: torch.device) -> ModelVersion:
-    """The named version, or the newest.
-
-    Raises:
-        ModelVersionError: there is none, or it is damaged.
-    """
-    folder = latest_version(models_dir) if name is None else models_dir / name
-    if folder is None:
-        raise ModelVersionError(f"There is no model version in {models_dir}.", hint="Run `riverrun train`.")
-    return load_version(folder, device)
 
 
 async def serve(installation: Installation, metrics: Metrics, health: Health) -> None:
@@ -210,7 +195,7 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
 
 def _encoder(installation: Installation) -> ContinuedEncoder:
     network, device = installation.version.model.network, installation.device
-    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.hidden, device)
+    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.memory_width, device)
     return ContinuedEncoder(fastest_encoder(network, device), memory, device)
 
 

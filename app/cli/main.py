@@ -23,6 +23,7 @@ _PANELS: Final = {
     "train": "Learn",
     "tune": "Learn",
     "evaluate": "Learn",
+    "models": "Operate",
 }
 
 
@@ -47,7 +48,11 @@ def build() -> typer.Typer:
     cli.command(rich_help_panel="Try")(demo.demo)
     cli.command(rich_help_panel="Try")(replay.replay)
     for entry in sorted(entry_points(group="riverrun.commands"), key=lambda each: list(_PANELS).index(each.name)):
-        cli.command(entry.name, rich_help_panel=_PANELS[entry.name])(entry.load())
+        loaded, panel = entry.load(), _PANELS[entry.name]
+        if isinstance(loaded, typer.Typer):
+            cli.add_typer(loaded, name=entry.name, rich_help_panel=panel)
+        else:
+            cli.command(entry.name, rich_help_panel=panel)(loaded)
     cli.command(rich_help_panel="Run")(gateway.gateway)
     cli.add_typer(topics.app, name="topics", rich_help_panel="Operate")
     cli.command(rich_help_panel="Operate")(settings.settings)
@@ -63,17 +68,15 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that knows ASCII only still gets its answer
     try:
         build()()
-    except RiverrunError as error:
-        _fail(error)
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        _fail(refused(error))
-    except Exception as error:
-        if not interrupted(error):
-            raise
-        typer.echo("Aborted.", err=True)
-        sys.exit(_INTERRUPTED)
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted(error):
+            typer.echo("Aborted.", err=True)
+            sys.exit(_INTERRUPTED)
+        if isinstance(error, RiverrunError):
+            _fail(error)
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            _fail(refused(error))
+        raise
 
 
 def interrupted(error: BaseException | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.contracts import catalog, dead_letters, events, recommendations
+from app.contracts import catalog, dead_letters, events, model_updates, recommendations
 from app.interests import state
 
 _REF_TEMPLATE: Final = "#/components/schemas/{name}"
@@ -51,6 +51,10 @@ CHANNELS: Final = (
     Channel(
         "dead-letters", "Input that could not be used, with its reason and origin. Key: as it came.",
         dead_letters.DeadLetter, dead_letters.SCHEMA_VERSION, "application/json", "send",
+    ),
+    Channel(
+        "model-updates", "The model version that is served, each time that it changes. Key: `champion`.",
+        model_updates.ModelUpdate, model_updates.SCHEMA_VERSION, "application/json", "send", compacted=True,
     ),
 )  # fmt: skip
 

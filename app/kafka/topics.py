@@ -17,6 +17,7 @@ ROLES = (
     "score_requests",
     "recommendations",
     "dead_letters",
+    "model_updates",
     "interests_changelog",
     "agents_leader",
 )
@@ -47,6 +48,7 @@ class Topics:
     score_requests: TopicSpec
     recommendations: TopicSpec
     dead_letters: TopicSpec
+    model_updates: TopicSpec
     interests_changelog: TopicSpec
     agents_leader: TopicSpec
     app_id: str
@@ -68,6 +70,7 @@ def _by_role(specs: Mapping[str, TopicSpec], app_id: str) -> Topics:
         score_requests=specs["score_requests"],
         recommendations=specs["recommendations"],
         dead_letters=specs["dead_letters"],
+        model_updates=specs["model_updates"],
         interests_changelog=specs["interests_changelog"],
         agents_leader=specs["agents_leader"],
         app_id=app_id,

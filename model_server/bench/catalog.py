@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network, each_of
 
 _NEIGHBOURS: Final = 10
 _ROWS_AT_ONCE: Final = 65_536
@@ -19,14 +19,14 @@ _ROWS_AT_ONCE: Final = 65_536
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """(N, D) learned ID embeddings and (N, T) text embeddings of the same items."""
+    """(N, D) learned ID embeddings, members' one beside the other, and (N, T) text embeddings of the same items."""
 
     ids: Tensor
     texts: Tensor
 
 
 @torch.inference_mode()
-def near_real(network: SequenceNetwork, texts: Tensor, items: int, seed: int) -> Embeddings:
+def near_real(network: Network, texts: Tensor, items: int, seed: int) -> Embeddings:
     """The first `items` of the real ones, and as many more as are missing.
 
     Args:
@@ -35,7 +35,7 @@ def near_real(network: SequenceNetwork, texts: Tensor, items: int, seed: int) ->
         items: how many are wanted.
         seed: of the draws.
     """
-    real = Embeddings(network.item_ids.weight.detach(), texts)
+    real = Embeddings(torch.cat([each.item_ids.weight for each in each_of(network)], dim=1), texts)
     vectors = network.item_vectors(torch.arange(len(texts)), texts)
     neighbours = (vectors @ vectors.T).topk(min(_NEIGHBOURS, len(texts) - 1) + 1, dim=1).indices[:, 1:]
     missing = max(0, items - len(texts))

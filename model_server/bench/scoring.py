@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +32,9 @@ from app.surfaces.touches import History, touches_of
 from model_server.bench.shop import CPU, BenchRecord, BenchShop, BenchVisit, open_shop, visitors
 from model_server.lists import Edition, list_messages
 from model_server.model.sequences import SequenceBatch, sequence_batch
+from model_server.registry.find import find_version
+from model_server.registry.load import load_version
 from model_server.requests import Request, read_request
-from model_server.wiring import find_version
 
 _USERS: Final = 2_048
 _SIZE: Final = 20
@@ -108,7 +110,7 @@ def measure_scoring(request: ScoringRequest, settings: Settings, say: Callable[[
         ModelVersionError: there is no usable model version.
     """
     torch.set_num_threads(settings.scoring.threads or torch.get_num_threads())
-    version = find_version(request.models_dir, request.version, CPU)
+    version = find_version(request.models_dir, request.version, partial(load_version, device=CPU))
     points: list[ScoringPoint] = []
     half = False
     for items in sorted(request.items):

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from msgspec import structs
 
 from app.interests.popularity import PopularItem
 from app.interests.state import Interaction, Kind, OlderItem, StateCause, UserState, encode_state
@@ -23,8 +24,8 @@ from model_server.hybrid.sources import hybrid_of
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.items.view import Listing, TrainedItems
-from model_server.model.config import NetworkConfig
 from model_server.model.continued import ContinuedEncoder
+from model_server.model.members import Network, each_of, together
 from model_server.model.memory import EncodingMemory
 from model_server.model.network import SequenceNetwork
 from model_server.model.serving import UserEncoder, fastest_encoder
@@ -50,7 +51,7 @@ _NOW_MS: Final = 1_790_000_000_000
 class BenchShop:
     """A scorer over a catalogue; `ids` are its item ids, `position` their slots."""
 
-    network: SequenceNetwork
+    network: Network
     encoder: UserEncoder
     memory: EncodingMemory
     index: ItemIndex
@@ -95,7 +96,7 @@ def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
     popular = Random(seed).sample(ids, min(_RANKED, items))  # noqa: S311 - a seeded benchmark
     ranking = [PopularItem(item_id, float(_RANKED - place)) for place, item_id in enumerate(popular)]
     encoder = fastest_encoder(network, CPU)
-    memory = EncodingMemory(_REMEMBERED, network.config.hidden, CPU)
+    memory = EncodingMemory(_REMEMBERED, network.config.memory_width, CPU)
     parts = _counted(trained, seed)
     hybrid = hybrid_of(parts, LiveCoVisitation(parts.covisitation, parts.options, item_rows))
     served = ServedModel(network, ContinuedEncoder(encoder, memory, CPU), hybrid)
@@ -127,13 +128,13 @@ def _full_table(items: int, neighbours: int, seed: int) -> NeighbourTable:
     )
 
 
-def _widened(network: SequenceNetwork, item_ids: torch.Tensor) -> SequenceNetwork:
-    """The same weights with another table of item ids."""
-    config = network.config
-    values = {name: getattr(config, name) for name in config.__struct_fields__}
-    wide = SequenceNetwork(NetworkConfig(**(values | {"items": len(item_ids)})))
-    wide.load_state_dict(network.state_dict() | {"item_ids.weight": item_ids})
-    return wide.eval()
+def _widened(network: Network, item_ids: torch.Tensor) -> Network:
+    """The same weights with another table of item ids, of several members one beside the other."""
+    networks = each_of(network)
+    wide = [SequenceNetwork(structs.replace(each.config, items=len(item_ids))) for each in networks]
+    for own, each, table in zip(wide, networks, item_ids.chunk(len(networks), dim=1), strict=True):
+        own.load_state_dict(each.state_dict() | {"item_ids.weight": table})
+    return together(wide).eval()
 
 
 def visitors(shop: BenchShop, count: int, seed: int) -> list[BenchVisit]:

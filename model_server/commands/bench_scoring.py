@@ -11,7 +11,7 @@ def scoring(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     batches: Annotated[str, typer.Option(help="Users per batch, comma-separated.")] = "1,8,32,128,512",
     items: Annotated[str, typer.Option(help="Items of the catalogue, comma-separated.")] = "1682,100000,1000000",
     seconds: Annotated[float, typer.Option(min=0.05, help="How long each point is measured, at least.")] = 2.0,
-    version: Annotated[str | None, typer.Option(help="the model version; default: the newest")] = None,
+    version: Annotated[str | None, typer.Option(help="the model version; default: the champion")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     seed: Annotated[int, typer.Option(help="of catalogue and users")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, as last line.")] = False,

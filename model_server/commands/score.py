@@ -7,7 +7,9 @@ import typer
 
 
 def score(
-    version: Annotated[str | None, typer.Option(help="the model version to serve; default: the newest")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="serve this version only; default: the champion, whoever it is")
+    ] = None,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N; default: the setting")] = None,
     metrics_port: Annotated[

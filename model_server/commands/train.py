@@ -33,6 +33,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         int | None, typer.Option(min=1, help="passes over the data, at most; overrides --options")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; overrides --options")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="networks whose logits are averaged; overrides --options")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[Path | None, typer.Option(help="where versions are kept; default: the setting")] = None,
     reuse: Annotated[
@@ -54,6 +57,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     parts: Annotated[
         int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
     ] = 1,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="serve it at once; else only where no version is served yet")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
@@ -71,12 +77,13 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        choices=chosen(options, epochs=epochs, seed=seed),
+        choices=chosen(options, epochs=epochs, seed=seed, members=members),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,
         if_none=if_none,
         as_json=json,
+        promote=promote,
         manner=Manner(
             parts=parts,
             precision=precision,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
 from model_server.evaluation.basket import BasketRequest, Task, basket_plan
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker

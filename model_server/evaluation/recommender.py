@@ -19,13 +19,13 @@ from app.surfaces.marks import Pairs
 from app.surfaces.touches import OLDER, Touches
 from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.baselines.popularity import DecayedPopularity
-from model_server.evaluation.cases import Cases, Recommender
 from model_server.hybrid.parts import HybridParts, network_alone
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import PopularSlots, hybrid_of
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.items.view import IndexView, Listing
+from model_server.judging.cases import Cases, Recommender
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.sequences import NEGATIVE_KINDS
@@ -99,7 +99,7 @@ class VersionRecommender:
         *,
         hides_seen: bool = True,
     ) -> None:
-        catalog, device = surroundings.catalog, model.network.cold_id.device
+        catalog, device = surroundings.catalog, next(model.network.parameters()).device
         self.online = parts.weights.covisitation > 0
         rows = ItemRows(model.item_ids)
         self._hides_seen = hides_seen
@@ -110,7 +110,7 @@ class VersionRecommender:
         self._item_of = np.full(int(self._slots.max(initial=-1)) + 1, -1, np.int64)
         self._item_of[self._slots] = np.arange(len(catalog))
         self._covisitation = LiveCoVisitation(parts.covisitation, parts.options, rows)
-        memory = EncodingMemory(_REMEMBERED_USERS, model.network.config.hidden, device)
+        memory = EncodingMemory(_REMEMBERED_USERS, model.network.config.memory_width, device)
         encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, device)
         self._model = ServedModel(model.network, encoder, hybrid_of(parts, self._covisitation))
         self._popularity = DecayedPopularity(len(catalog), surroundings.half_life_days)

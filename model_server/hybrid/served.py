@@ -15,7 +15,7 @@ from model_server.hybrid.blend import Ordered
 from model_server.hybrid.sources import RETRIEVED, Asking, Hybrid, PopularSlots
 from model_server.items.view import IndexView
 from model_server.model.continued import ContinuedEncoder
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network
 from model_server.model.sequences import sequence_batch
 
 
@@ -39,7 +39,7 @@ class ServedModel:
         ranker: for the lists in which things come back; None where the version has none.
     """
 
-    network: SequenceNetwork
+    network: Network
     encoder: ContinuedEncoder
     hybrid: Hybrid
     ranker: ServedRanker | None = None

@@ -17,16 +17,17 @@ from model_server.hybrid.counting import count, options_for
 from model_server.hybrid.parts import BlendGain, HybridParts
 from model_server.hybrid.sources import POPULAR, RETRIEVED
 from model_server.hybrid.worths import Offers, retrieved
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network
 from model_server.model.sequences import NEGATIVE_KINDS, first_read, padded_batch
 from model_server.training.validation import ValidationSplit
 
 _SOURCES: Final = (Blended.MODEL, Blended.COVISITATION, Blended.NEIGHBOURS, Blended.POPULARITY)
 _BATCH: Final = 128
+_SEED: Final = 0
 
 
 def fit_hybrid(
-    network: SequenceNetwork,
+    network: Network,
     item_vectors: torch.Tensor,
     split: ValidationSplit,
     everything: Interactions,
@@ -45,7 +46,7 @@ def fit_hybrid(
     """
     items = len(item_vectors)
     offers = _offers(split, items, _by_network(network, item_vectors, split), half_life_days)
-    choice = choose(cases_of(offers, split.targets), _SOURCES)
+    choice = choose(cases_of(offers, split.targets), _SOURCES, np.random.default_rng(_SEED))
     counted = count(everything, items)
     return HybridParts(
         covisitation=counted.covisitation.snapshot(items),
@@ -85,7 +86,7 @@ def _offers(split: ValidationSplit, items: int, by_network: Entries, half_life_d
 
 
 @torch.inference_mode()
-def _by_network(network: SequenceNetwork, item_vectors: torch.Tensor, split: ValidationSplit) -> Entries:
+def _by_network(network: Network, item_vectors: torch.Tensor, split: ValidationSplit) -> Entries:
     log, parts = split.training, []
     for start in range(0, len(split.histories), _BATCH):
         histories = split.histories[start : start + _BATCH]

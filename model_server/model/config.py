@@ -19,6 +19,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         dropout: on inputs and residual branches, in training only.
         id_dropout: how often an item's ID embedding is withheld in training.
         kind_dropout: how often a kind is read as the average kind in training.
+        members: networks of this shape whose logits are averaged (model_server.model.members).
     """
 
     items: int
@@ -31,3 +32,14 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     dropout: float = 0.3
     id_dropout: float = 0.1
     kind_dropout: float = 0.1
+    members: int = 1
+
+    @property
+    def vector_width(self) -> int:
+        """Of item and user vectors, all members' together."""
+        return self.members * self.dimension
+
+    @property
+    def memory_width(self) -> int:
+        """Of what the GRUs remember of a user, all members' together."""
+        return self.members * self.hidden

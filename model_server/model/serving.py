@@ -11,9 +11,10 @@ import time
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.interests.state import Kind
+from model_server.model.members import Members, Network, each_of
 from model_server.model.network import Encoded, SequenceNetwork
 from model_server.model.sequences import SequenceBatch
 
@@ -33,33 +34,49 @@ class UserEncoder:
         half: whether batches are encoded in bfloat16.
     """
 
-    def __init__(self, network: SequenceNetwork, *, half: bool) -> None:
+    def __init__(self, network: Network, *, half: bool) -> None:
         self._network = network
-        # autocast knows no GRU on CPU, so it gets a copy of its own: half a megabyte.
-        self._half_gru = copy.deepcopy(network.recurrence.gru).to(torch.bfloat16) if half else None
+        self._halves = tuple(_HalfNetwork(each) for each in each_of(network)) if half else ()
 
     @property
     def half(self) -> bool:
         """Whether batches are encoded in bfloat16."""
-        return self._half_gru is not None
+        return bool(self._halves)
 
     def encode(self, sequences: SequenceBatch, item_vectors: Tensor) -> Encoded:
         """Float32, as `SequenceNetwork.encode_users`, up to the rounding of bfloat16."""
-        network, gru = self._network, self._half_gru
-        if gru is None or len(sequences.lengths) < _HALF_FROM_USERS:
+        network, halves = self._network, self._halves
+        if not halves or len(sequences.lengths) < _HALF_FROM_USERS:
             return network.encode_users(sequences, item_vectors)
-        with torch.autocast("cpu", torch.bfloat16):
-            states = network.attention(network.read(sequences, item_vectors))
-        # Norms, residual sums and the last projection stay in float32.
-        return network.encoded(network.recurrence.newest(states, sequences.lengths, gru), sequences.lengths)
+        if not isinstance(network, Members):
+            return halves[0].encode(sequences, item_vectors)
+        reads = zip(halves, network.own_reads(sequences, item_vectors), strict=True)
+        return network.joined([half.encode(read.sequences, read.vectors) for half, read in reads])
 
     def encode_grown(self, sequences: SequenceBatch, item_vectors: Tensor, known: Tensor, hidden: Tensor) -> Encoded:
         """As `SequenceNetwork.encode_grown`; always float32, for a step or two do not pay for the rounding."""
         return self._network.encode_grown(sequences, item_vectors, known, hidden)
 
 
+class _HalfNetwork:
+    """One network whose large products are in bfloat16."""
+
+    def __init__(self, network: SequenceNetwork) -> None:
+        self._network = network
+        # autocast knows no GRU on CPU, so it gets a copy of its own: half a megabyte.
+        self._gru: nn.GRU = copy.deepcopy(network.recurrence.gru).to(torch.bfloat16)
+
+    def encode(self, sequences: SequenceBatch, item_vectors: Tensor) -> Encoded:
+        """As `UserEncoder.encode`."""
+        network = self._network
+        with torch.autocast("cpu", torch.bfloat16):
+            states = network.attention(network.read(sequences, item_vectors))
+        # Norms, residual sums and the last projection stay in float32.
+        return network.encoded(network.recurrence.newest(states, sequences.lengths, self._gru), sequences.lengths)
+
+
 @torch.inference_mode()
-def fastest_encoder(network: SequenceNetwork, device: torch.device) -> UserEncoder:
+def fastest_encoder(network: Network, device: torch.device) -> UserEncoder:
     """The encoder in the precision that is faster here; takes about 0.2 s."""
     whole = UserEncoder(network, half=False)
     if device.type != "cpu":
@@ -76,7 +93,7 @@ def fastest_encoder(network: SequenceNetwork, device: torch.device) -> UserEncod
     return chosen
 
 
-def _trial(encoder: UserEncoder, network: SequenceNetwork) -> float:
+def _trial(encoder: UserEncoder, network: Network) -> float:
     """Seconds for one batch of full sequences."""
     shape = (_TRIAL_USERS, network.config.max_length)
     sequences = SequenceBatch(
@@ -85,7 +102,7 @@ def _trial(encoder: UserEncoder, network: SequenceNetwork) -> float:
         gaps=torch.zeros(shape, dtype=torch.int64),
         lengths=torch.full((_TRIAL_USERS,), shape[1]),
     )
-    vectors = torch.ones(1, network.config.dimension)
+    vectors = torch.ones(1, network.config.vector_width)
     started_s = time.perf_counter()
     encoder.encode(sequences, vectors)
     return time.perf_counter() - started_s

@@ -18,7 +18,7 @@ def model_card(model: TrainedModel) -> str:
 
 Recommends the next item from a user's newest {network.max_length} interactions: one causal attention layer, then a
 residual GRU; items from a learned ID and the text encoder `{model.text_encoder}`. D = {network.dimension}, GRU
-{network.hidden}, dropout {network.dropout}.
+{network.hidden}, dropout {network.dropout}.{_members(model)}
 
 ## For, and not for
 
@@ -53,6 +53,18 @@ a little too good.
 
 {_making(model.data, metrics)}
 """
+
+
+def _members(model: TrainedModel) -> str:
+    """What one of several networks does alone; nothing where there is one."""
+    members, metrics = model.network.config.members, model.metrics
+    if members == 1:
+        return ""
+    said = f" {members} such networks, trained from seeds one apart, whose logits are averaged"
+    if "member_ndcg10" not in metrics:
+        return f"{said}."
+    alone = f"HR@10 {metrics['member_hr10']:.4f}, NDCG@10 {metrics['member_ndcg10']:.4f}"
+    return f"{said}; one alone has {alone} on validation, on average."
 
 
 def _data(model: TrainedModel) -> str:
@@ -134,6 +146,8 @@ def _making(data: TrainingData, metrics: Mapping[str, float]) -> str:
             f"- epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
             f"{metrics.get('peak_memory_mb', 0):,.0f} MB"
         )
+    if data.code:
+        lines.append(f"- riverrun {data.code}{f'; the champion then was {data.parent}' if data.parent else ''}")
     if data.options:
         chosen = ", ".join(f"{name} {value}" for name, value in data.options.items())
         lines.append(f"- options: {chosen}")

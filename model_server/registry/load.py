@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network, fresh_network
 from model_server.ranking.files import CONFIG as RANKER
 from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
+from model_server.registry.folders import NAME
 from model_server.registry.save import CHECKSUMS
 from model_server.registry.version import (
-    NAME,
     SCHEMA_VERSION,
     ModelVersion,
     TrainedModel,
@@ -81,6 +81,22 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
     return ModelVersion(name=folder.name, folder=folder, model=model)
 
 
+def load_fitting(folder: Path, device: torch.device, text_encoder: str) -> ModelVersion:
+    """As `load_version`, of a version that reads the vectors of this text encoder.
+
+    Raises:
+        ModelVersionError: also where it wants another one.
+    """
+    version = load_version(folder, device)
+    if version.model.text_encoder != text_encoder:
+        raise ModelVersionError(
+            f"{version.folder} reads texts of the encoder {version.model.text_encoder}, "
+            f"this riverrun has {text_encoder}.",
+            hint="Run `riverrun train`.",
+        )
+    return version
+
+
 def _verify(folder: Path) -> dict[str, str]:
     """The folder's name vouches for the checksums, the checksums, which are returned, for the files."""
     if not folder.is_dir():
@@ -127,8 +143,8 @@ def _texts(path: Path) -> NDArray[np.float32]:
     return texts
 
 
-def _network(path: Path, config: VersionConfig, device: torch.device) -> SequenceNetwork:
-    network = SequenceNetwork(config.network)
+def _network(path: Path, config: VersionConfig, device: torch.device) -> Network:
+    network = fresh_network(config.network)
     try:
         network.load_state_dict(_tensors(path), strict=True)
     except RuntimeError as error:

@@ -13,6 +13,7 @@ from app.files import exclusive, sha256_of, sync_folder
 from model_server.ranking.files import save_ranker
 from model_server.registry.card import model_card
 from model_server.registry.counts import COUNTS, description_of, save_counts
+from model_server.registry.folders import LOCK
 from model_server.registry.version import TrainedModel, VersionConfig
 
 CHECKSUMS = "checksums.json"
@@ -22,9 +23,9 @@ _INCOMPLETE = ".incomplete"
 def save_version(models_dir: Path, model: TrainedModel, now_ms: int) -> Path:
     """The folder of the new version. Its name is the time and the start of the sha256 of its checksums.
 
-    A process that is killed meanwhile leaves nothing that `latest_version` would find; the next save clears it up.
+    A process that is killed meanwhile leaves nothing that `finished_versions` would find; the next save clears it up.
     """
-    with exclusive(models_dir / ".lock"):
+    with exclusive(models_dir / LOCK):
         scratch = models_dir / _INCOMPLETE
         if scratch.exists():
             shutil.rmtree(scratch)

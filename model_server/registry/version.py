@@ -1,6 +1,7 @@
 """What a model version is: everything that the live server needs, in memory and on disk.
 
-A version is a folder `<models_dir>/<name>/` that appears whole or not at all and never changes:
+A version is a folder `<models_dir>/<name>/` that appears whole or not at all and never changes. Which one is served
+is said beside them (model_server.registry.champion).
 
     model.safetensors   the network's weights
     texts.safetensors   (N, text_dimension) text embeddings of the items it was trained on, by row
@@ -17,7 +18,6 @@ A version is a folder `<models_dir>/<name>/` that appears whole or not at all an
     checksums.json      sha256 of all of these, written last
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,11 +30,10 @@ from app.data.popularity import Popularity
 from model_server.hybrid.parts import HybridParts
 from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
-from model_server.model.network import SequenceNetwork
+from model_server.model.members import Network
 from model_server.ranking.files import StoredRanker
 
 SCHEMA_VERSION: Final = 2
-NAME: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +49,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
         last_ts_ms: the newest of them.
         held_out_events: newer interactions that were kept away from it.
         options: the training options, by name; empty where they were not kept.
+        code: the version of riverrun that trained it, with its commit where there is one; empty where not kept.
+        parent: the champion of its models folder when its training ended; empty where there was none.
     """
 
     name: str
@@ -61,6 +62,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
     last_ts_ms: int
     held_out_events: int
     options: dict[str, bool | int | float | None] = {}
+    code: str = ""
+    parent: str = ""
 
 
 class VersionConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +90,7 @@ class TrainedModel:
         ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
     """
 
-    network: SequenceNetwork
+    network: Network
     text_encoder: str
     item_ids: tuple[str, ...]
     texts: NDArray[np.float32]
@@ -112,15 +115,3 @@ def trained_items(model: TrainedModel) -> TrainedItems:
     touched = model.popularity.weights
     rows = {item_id: row for row, item_id in enumerate(model.item_ids) if item_id in touched}
     return TrainedItems(rows, model.texts)
-
-
-def finished_versions(models_dir: Path) -> list[Path]:
-    """The folders of all finished versions, the oldest first."""
-    if not models_dir.is_dir():
-        return []
-    return sorted(path for path in models_dir.iterdir() if NAME.fullmatch(path.name) and path.is_dir())
-
-
-def latest_version(models_dir: Path) -> Path | None:
-    """The newest finished version's folder; None where there is none."""
-    return next(reversed(finished_versions(models_dir)), None)

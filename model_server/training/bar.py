@@ -31,5 +31,6 @@ class TrainingBar:
     def on_progress(self, progress: TrainingProgress) -> None:
         """A step was made."""
         reached = f", NDCG@10 {progress.validation.ndcg10:.3f}" if progress.validation else ""
-        described = f"Epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.2f}{reached}"
+        network = f"Network {progress.member}/{progress.members}, epoch" if progress.members > 1 else "Epoch"
+        described = f"{network} {progress.epoch}/{progress.epochs}, loss {progress.loss:.2f}{reached}"
         self._bar.update(self._training, completed=progress.done, description=described)

@@ -46,6 +46,7 @@ class BatchLoss(nn.Module):
         sampler: draws negatives; None: all items are compared with.
         halves: what is multiplied in bfloat16.
         soft_targets: what a share of the target goes to; not with a sampler.
+        hides_had: what the user had before does not compete; not with a sampler.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class BatchLoss(nn.Module):
         sampler: NegativeSampler | None,
         halves: Halves,
         soft_targets: SoftTargets | None = None,
+        *,
+        hides_had: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -62,6 +65,7 @@ class BatchLoss(nn.Module):
         self._sampler = sampler
         self._halves = halves
         self._soft_targets = soft_targets
+        self._hides_had = hides_had
         self._rows = torch.arange(len(texts), device=texts.device)
 
     def forward(self, batch: TrainingBatch) -> Tensor:
@@ -71,7 +75,8 @@ class BatchLoss(nn.Module):
     def _full(self, batch: TrainingBatch) -> Tensor:
         item_vectors = self.network.item_vectors(self._rows, self._texts)
         queries, targets = self._queries(batch, item_vectors)
-        loss = full_softmax_loss(queries, item_vectors, targets, half=self._halves.loss)
+        had = batch.had if self._hides_had else None
+        loss = full_softmax_loss(queries, item_vectors, targets, half=self._halves.loss, had=had)
         if self._soft_targets is None:
             return loss
         newest = batch.sequences.positions[batch.real].to(targets.device)

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from app.files import sync_folder
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 
-_NAME: Final = "checkpoint.pt"
+_NAME: Final = "checkpoint-{}.pt"  # of the member
 _MOST_OF_THE_TIME: Final = 0.05  # that writing may take: a checkpoint of a large table is rarer
 
 _UNREADABLE: Final = (
@@ -79,19 +79,30 @@ class Snapshot:
 
 
 class Checkpoints:
-    """The newest snapshot of one training.
+    """The newest snapshots of one training: of each member its own.
 
     Args:
         folder: its own; made when something is written.
         every_s: seconds between two snapshots within an epoch, more where writing takes long.
         clock_s: a monotonic clock.
+        member: whose snapshot is saved and loaded; the first is 0.
     """
 
-    def __init__(self, folder: Path, every_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: Path, every_s: float, clock_s: Callable[[], float] = time.monotonic, member: int = 0
+    ) -> None:
         self._folder = folder
         self._every_s = every_s
         self._clock_s = clock_s
+        self._member = member
+        self._file = folder / _NAME.format(member)
         self._next_s = clock_s() + every_s
+
+    def of_member(self, member: int) -> "Checkpoints":
+        """The same training's, of this member."""
+        if member == self._member:
+            return self
+        return Checkpoints(self._folder, self._every_s, self._clock_s, member)
 
     def is_due(self) -> bool:
         """Whether the last one is old enough."""
@@ -101,7 +112,7 @@ class Checkpoints:
         """Replace the snapshot."""
         began_s = self._clock_s()
         self._folder.mkdir(parents=True, exist_ok=True)
-        scratch = self._folder / f"{_NAME}.new"
+        scratch = self._file.with_suffix(".new")
         with scratch.open("wb") as file:
             torch.save(
                 {
@@ -115,7 +126,7 @@ class Checkpoints:
             )
             file.flush()
             os.fsync(file.fileno())
-        scratch.rename(self._folder / _NAME)
+        scratch.rename(self._file)
         sync_folder(self._folder)
         ended_s = self._clock_s()
         self._next_s = ended_s + max(self._every_s, (ended_s - began_s) / _MOST_OF_THE_TIME)
@@ -123,7 +134,7 @@ class Checkpoints:
     def load(self, device: torch.device) -> Snapshot | None:
         """The newest snapshot; None where there is none that this riverrun can read."""
         try:
-            found = torch.load(self._folder / _NAME, map_location=device, weights_only=True)
+            found = torch.load(self._file, map_location=device, weights_only=True)
             place = msgspec.json.decode(found.pop("place"), type=Place)
             # The generators' states belong on the CPU, whatever they generate for.
             generators = [[state.cpu() for state in states] for states in found.pop("generators")]
@@ -132,10 +143,10 @@ class Checkpoints:
             return None
 
     def place(self) -> Place | None:
-        """Where the training stands; None where it would begin anew."""
+        """Where this member's training stands; None where it would begin anew."""
         snapshot = self.load(torch.device("cpu"))
         return None if snapshot is None else snapshot.place
 
     def remove(self) -> None:
-        """The training is finished, or is to begin anew."""
+        """The training of all members is finished, or is to begin anew."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,7 +1,11 @@
-"""Cut users' histories into training sequences of bounded length, differently in every epoch."""
+"""Cut users' histories into training sequences of bounded length, differently in every epoch.
+
+Events of one user at one instant have no order: that of the log is an accident, and a network that learns it learns
+noise. Every epoch puts them in another one.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +15,7 @@ from torch import Tensor
 
 from app.data.interactions import Interactions
 from model_server.model.sequences import SequenceBatch, padded_batch
+from model_server.training.had import MOST, Had
 
 _POOL_BATCHES: Final = 16
 
@@ -23,11 +28,13 @@ class TrainingBatch:
         sequences: B sequences.
         real: (B, L) bool, false in the padding.
         targets: (number of real positions,) int64, in row order.
+        had: what was had before each of them.
     """
 
     sequences: SequenceBatch
     real: Tensor
     targets: Tensor
+    had: Had
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +75,23 @@ def epoch_batches(
     Chunks of like length stand in one batch, for padding costs as much as what is real; batches hold about equally
     many transitions, so that each of these weighs the same in the steps that they make.
     """
+    histories = in_any_order(histories, rng)
     starts, lengths = _chunks(histories, max_length, rng)
     batches = _batches_of_like_length(lengths, batch_sequences, rng)
     for number in rng.permutation(len(batches)):
         chosen = batches[number]
         yield _batch(histories, starts[chosen], lengths[chosen])
+
+
+def in_any_order(histories: Histories, rng: np.random.Generator) -> Histories:
+    """The same, what one user did at one instant in random order; draws nothing where every instant has one event."""
+    users = np.repeat(np.arange(len(histories.lengths)), histories.lengths)
+    tied = (users[1:] == users[:-1]) & (histories.ts_ms[1:] == histories.ts_ms[:-1])
+    if not tied.any():
+        return histories
+    instants = np.concatenate(([0], np.cumsum(~tied)))
+    order = np.lexsort((rng.random(len(users)), instants))
+    return replace(histories, items=histories.items[order], kinds=histories.kinds[order])
 
 
 def _chunks(
@@ -112,5 +131,16 @@ def _batch(histories: Histories, starts: NDArray[np.int64], lengths: NDArray[np.
     flat = (starts[:, None] + steps)[real]
     sequences = padded_batch(histories.items[flat], histories.kinds[flat], histories.ts_ms[flat], lengths)
     return TrainingBatch(
-        sequences=sequences, real=torch.from_numpy(real), targets=torch.from_numpy(histories.items[flat + 1])
+        sequences=sequences,
+        real=torch.from_numpy(real),
+        targets=torch.from_numpy(histories.items[flat + 1]),
+        had=_had(histories, flat),
     )
+
+
+def _had(histories: Histories, places: NDArray[np.int64]) -> Had:
+    """What the users had at these (T,) places of the log and before."""
+    # Of users without events, who start at the same place, the last one is the one who has some.
+    users = np.searchsorted(histories.starts, places, side="right") - 1
+    first = np.maximum(histories.starts[users], places + 1 - MOST)
+    return Had(torch.from_numpy(histories.items), torch.from_numpy(first), torch.from_numpy(places + 1))

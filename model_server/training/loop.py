@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 from model_server.model.config import NetworkConfig
+from model_server.model.members import Network
 from model_server.model.network import SequenceNetwork
 from model_server.training.batch_loss import negatives_for
 from model_server.training.checkpoint import Place, Snapshot
@@ -36,13 +37,23 @@ _NOTHING_YET: Final = RankingMetrics(cases=0, hr10=0.0, ndcg10=-1.0, mrr10=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training is. `done` goes from 0 to 1 over all epochs; the metrics are of the newest finished epoch."""
+    """Where training is.
+
+    Args:
+        epoch, epochs: of the network under way.
+        done: from 0 to 1, over all epochs of all members.
+        loss: of the newest step.
+        validation: of the newest finished epoch of the network under way.
+        member, members: which of how many networks that is, from 1.
+    """
 
     epoch: int
     epochs: int
     done: float
     loss: float
     validation: RankingMetrics | None
+    member: int = 1
+    members: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,10 +242,10 @@ def _start_items(network: SequenceNetwork, histories: Histories) -> None:
 
 
 @torch.inference_mode()
-def all_item_vectors(network: SequenceNetwork, texts: Tensor) -> Tensor:
+def all_item_vectors(network: Network, texts: Tensor) -> Tensor:
     """(N, D), made a block at a time: what is between text and vector is several times as large."""
     rows = torch.arange(len(texts), device=texts.device)
-    vectors = torch.empty(len(texts), network.config.dimension, device=texts.device)
+    vectors = torch.empty(len(texts), network.config.vector_width, device=texts.device)
     for start in range(0, len(texts), _ITEMS_AT_ONCE):
         block = slice(start, start + _ITEMS_AT_ONCE)
         vectors[block] = network.item_vectors(rows[block], texts[block])

@@ -2,6 +2,8 @@
 
 The (T, N) logits of T positions and N items are never kept: each block's logits become its gradient at once, so
 memory is bounded and the second pass over them that autograd would make is saved.
+
+Some items may be left out of a position's comparison (`model_server.training.had`).
 """
 
 from typing import Any, Final
@@ -10,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from model_server.training.had import Had
+
 _BLOCK_LOGITS: Final = 1_000_000  # 4 MB of float32: stays in the caches
 
 
@@ -17,7 +21,7 @@ class _FullSoftmax(torch.autograd.Function):
     """Mean of -log softmax(queries @ items.T)[target]."""
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, items: Tensor, targets: Tensor, half: bool) -> Tensor:
+    def forward(ctx: Any, queries: Tensor, items: Tensor, targets: Tensor, half: bool, had: Had | None) -> Tensor:
         positions = len(targets)
         query_gradient = torch.empty_like(queries)
         item_gradient = torch.zeros_like(items)
@@ -28,6 +32,9 @@ class _FullSoftmax(torch.autograd.Function):
             part, wanted = queries[start : start + block], targets[start : start + block, None]
             logits = multiplied.logits(part)
             at_target = logits.gather(1, wanted)
+            if had is not None:
+                logits[had.pairs(slice(start, start + block), items.device)] = -torch.inf
+                logits.scatter_(1, wanted, at_target)  # what is had again competes
             highest = logits.amax(dim=1, keepdim=True)
             weights = logits.sub_(highest).exp_()
             total = weights.sum(dim=1, keepdim=True)
@@ -39,9 +46,9 @@ class _FullSoftmax(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         query_gradient, item_gradient = ctx.saved_tensors
-        return query_gradient * gradient, item_gradient * gradient, None, None
+        return query_gradient * gradient, item_gradient * gradient, None, None, None
 
 
 class _Multiplied:
@@ -75,7 +82,9 @@ class _Multiplied:
         item_gradient.add_(torch.mm(rounded.T, part.bfloat16()))
 
 
-def full_softmax_loss(queries: Tensor, items: Tensor, targets: Tensor, *, half: bool = False) -> Tensor:
+def full_softmax_loss(
+    queries: Tensor, items: Tensor, targets: Tensor, *, half: bool = False, had: Had | None = None
+) -> Tensor:
     """The mean cross-entropy of the next item.
 
     Args:
@@ -83,6 +92,7 @@ def full_softmax_loss(queries: Tensor, items: Tensor, targets: Tensor, *, half: 
         items: (N, D) vectors of the whole catalog.
         targets: (T,) int64, the item that came next.
         half: multiply in bfloat16; the gradient is off by a quarter of a percent of its length.
+        had: at each position, what does not compete with the target; None: everything does.
     """
-    loss: Tensor = _FullSoftmax.apply(queries, items, targets, half)
+    loss: Tensor = _FullSoftmax.apply(queries, items, targets, half, had)
     return loss

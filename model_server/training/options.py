@@ -5,7 +5,8 @@ That depends on the data. There are two recipes, each the best for its time on d
 - dense, many events an item (MovieLens: 59): long histories carry the signal, so a wide GRU, little dropout and small
   steps. These are the defaults of `TrainingOptions`.
 - sparse, few events an item (a shop's long tail: 5 to 30): short histories of many people, so wide item vectors that
-  start from co-occurrence, half of everything dropped and steps of many sequences. `SPARSE`.
+  start from co-occurrence, half of everything dropped and steps of many sequences. `SPARSE`; up to three networks of it
+  are averaged, as many as twenty minutes of one core can train.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ class TrainingOptions:
     Args:
         epochs: passes over the data; the learning rate falls to zero over them.
         seed: of everything random.
+        members: networks that are trained one after the other, with seeds one apart, and whose logits are averaged.
         learning_rate: at its highest, after the warm-up.
         warm_up: share of the training during which the learning rate rises.
         batch_sequences: sequences per step.
@@ -36,11 +38,14 @@ class TrainingOptions:
         cooccurrence_start: item IDs start from what was done close together (model_server.training.start), not from
             noise.
         neighbour_share: of every target, to what usually follows the newest item (model_server.training.soft_targets).
+        hides_had: what the user had before does not compete with what came next (model_server.training.had), where a
+            step is compared with all items.
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
     """
 
     epochs: int = 16
     seed: int = 0
+    members: int = 1
     learning_rate: float = 3e-3
     warm_up: float = 0.05
     batch_sequences: int = 32
@@ -50,6 +55,7 @@ class TrainingOptions:
     validation_users: int = 2_000
     cooccurrence_start: bool = False
     neighbour_share: float = 0.0
+    hides_had: bool = True
     dimension: int = 64
     heads: int = 2
     hidden: int = 256
@@ -66,6 +72,7 @@ SPARSE: Final = TrainingOptions(
     batch_sequences=256,
     cooccurrence_start=True,
     neighbour_share=0.15,
+    hides_had=False,
     dimension=128,
     heads=4,
     hidden=128,
@@ -73,15 +80,26 @@ SPARSE: Final = TrainingOptions(
 )
 
 
+MOST_MEMBERS: Final = 3
+AFFORDABLE_COMPARISONS: Final = 12_000_000_000
+"""Events times items, of all members together: what one pass over the data compares. Three members of 20,000 users with
+9 events each on 12,000 items, two of 35,000 users on 18,000 items: about twenty minutes of a core for 14 passes."""
+
+
 def options_for(interactions: Interactions, catalog: Sequence[CatalogItem]) -> TrainingOptions:
     """What suits these interactions."""
     touched = np.unique(interactions.items)
     dense = len(interactions) >= DENSE_EVENTS_PER_ITEM * len(touched)
-    options = TrainingOptions() if dense else SPARSE
+    options = TrainingOptions() if dense else replace(SPARSE, members=members_for(len(interactions), len(touched)))
     if not any(has_text(catalog[item]) for item in touched):
         # Withholding an item's ID teaches its text to speak for it. Where there is none, nothing would be left.
         options = replace(options, id_dropout=0.0)
     return options
+
+
+def members_for(events: int, items: int) -> int:
+    """How many networks of the sparse recipe are averaged: by the size of the data alone, never by a clock."""
+    return max(1, min(MOST_MEMBERS, AFFORDABLE_COMPARISONS // max(1, events * items)))
 
 
 def has_text(item: CatalogItem) -> bool:

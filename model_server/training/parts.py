@@ -29,7 +29,7 @@ def _taken(batch: TrainingBatch, places: Tensor, first: Tensor) -> TrainingBatch
     longest = sequences.positions.shape[1]
     real = batch.real[places][:, :longest]
     targets = (first[places, None] + torch.arange(longest))[real]
-    return TrainingBatch(sequences=sequences, real=real, targets=batch.targets[targets])
+    return TrainingBatch(sequences=sequences, real=real, targets=batch.targets[targets], had=batch.had.at(targets))
 
 
 def _listed(places: Tensor) -> Sequence[int]:

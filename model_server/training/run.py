@@ -20,7 +20,8 @@ from model_server.text.encoder import OnProgress as OnTexts
 from model_server.text.encoder import TextEncoder
 from model_server.training.execution import Execution
 from model_server.training.findings import findings
-from model_server.training.loop import OnProgress, TrainedNetwork, all_item_vectors, train_network
+from model_server.training.loop import OnProgress, all_item_vectors
+from model_server.training.members import TrainedMembers, train_members
 from model_server.training.options import TrainingOptions, has_text
 from model_server.training.validation import ValidationSplit, split_validation, validation_ranks
 
@@ -76,7 +77,7 @@ def train_model(
     peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
     on_device = torch.from_numpy(texts).to(device)
-    trained = train_network(config, by_row, on_device, options, on_progress, job.execution)
+    trained = train_members(config, by_row, on_device, options, on_progress, job.execution)
     vectors = all_item_vectors(trained.network, on_device)
     ranks = validation_ranks(trained.network, by_row, vectors)
     everything = _items_by_row(job.interactions, warm, catalog_items=len(job.dataset.catalog))
@@ -142,14 +143,20 @@ def _row_of(warm: NDArray[np.int32], catalog_items: int) -> NDArray[np.int64]:
     return row_of
 
 
-def _metrics(trained: TrainedNetwork, peak_memory_mb: float) -> dict[str, float]:
+def _metrics(trained: TrainedMembers, peak_memory_mb: float) -> dict[str, float]:
+    """Of several members: the epochs of the one that took the most, and how one alone did, on average."""
+    longest = max(trained.each, key=lambda one: one.epochs_run)
+    alone = [one.validation for one in trained.each]
     return {
         "validation_hr10": trained.validation.hr10,
         "validation_ndcg10": trained.validation.ndcg10,
         "validation_mrr10": trained.validation.mrr10,
         "validation_users": float(trained.validation.cases),
-        "best_epoch": float(trained.best_epoch),
-        "epochs": float(trained.epochs_run),
+        "members": float(len(alone)),
+        "member_hr10": sum(metrics.hr10 for metrics in alone) / len(alone),
+        "member_ndcg10": sum(metrics.ndcg10 for metrics in alone) / len(alone),
+        "best_epoch": float(longest.best_epoch),
+        "epochs": float(longest.epochs_run),
         "seconds": round(trained.seconds, 1),
         "peak_memory_mb": peak_memory_mb,
     }

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from app.data.interactions import Dataset, Interactions, split_newest
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.basket import BasketRequest, Task, basket_numbers, basket_plan
-from model_server.evaluation.cases import Recommender
 from model_server.evaluation.facts import item_facts
-from model_server.evaluation.questions import Plan
 from model_server.evaluation.ranked import NOT_RECENT, as_served, train_on
 from model_server.evaluation.recommender import Surroundings, riverrun_again
 from model_server.evaluation.tally import Answers
+from model_server.judging.cases import Recommender
+from model_server.judging.questions import Plan
 from model_server.ranking.counts import first_times
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker

@@ -8,17 +8,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import torch
 from rich.console import Console
 
+from app.code_version import code_version
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
 from app.errors import ModelVersionError
 from app.settings import Settings
 from model_server.device import resolve_device
+from model_server.registry.champion import champion_of, promote, settle
+from model_server.registry.folders import finished_versions, latest_version
 from model_server.registry.load import load_version
 from model_server.registry.save import save_version
-from model_server.registry.version import ModelVersion, TrainedModel, finished_versions, latest_version
+from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.pretrained import open_text_encoder
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
@@ -51,7 +55,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data."""
+    """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data.
+
+    Without `promote` the version becomes the champion only where there is none.
+    """
 
     source: DataSource
     holdout_events: int
@@ -61,6 +68,7 @@ class TrainingRequest:
     reuse: bool
     if_none: bool
     as_json: bool
+    promote: bool = False
     manner: Manner = field(default_factory=Manner)
 
 
@@ -72,17 +80,23 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
         SettingsError: the device is not there.
     """
     started = time.perf_counter()
-    if request.if_none and (newest := latest_version(request.models_dir)) is not None:
-        Console(stderr=True, highlight=False).print(f"Version {newest.name} is there: nothing to train.")
+    if request.if_none and (there := latest_version(request.models_dir)) is not None:
+        folder = request.models_dir / (champion_of(request.models_dir) or there.name)
+        Console(stderr=True, highlight=False).print(f"Version {folder.name} is there: nothing to train.")
         if request.as_json:
-            sys.stdout.write(json.dumps(_summary(newest, started)) + "\n")
-        return newest
+            sys.stdout.write(json.dumps(_summary(folder, started)) + "\n")
+        return folder
     if request.threads:
         torch.set_num_threads(request.threads)
     with joined_team(resolve_device(settings.scoring.device)) as (team, device):
         version = _Session(request, settings, team, device).version()
     if team.leads:
-        _report(_summary(version.folder, started), version.model, as_json=request.as_json)
+        if request.promote:
+            promote(request.models_dir, version.name, "`riverrun train --promote`", _now_ms())
+        settle(request.models_dir, _now_ms())
+        champion = champion_of(request.models_dir) == version.name
+        summary = _summary(version.folder, started) | {"champion": champion}
+        _report(summary, version.model, as_json=request.as_json)
     return version.folder
 
 
@@ -104,6 +118,7 @@ class _Session:
         with team.leader_first():
             dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
             self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print)
+        self._parent = self._champion_before() if team.leads else ""
         part = split_newest(dataset.interactions, request.holdout_events)
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
         self._job = TrainingJob(
@@ -149,7 +164,13 @@ class _Session:
             return train_model(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
 
     def _save(self, model: TrainedModel) -> Path:
-        return save_version(self._request.models_dir, model, now_ms=time.time_ns() // 1_000_000)
+        lineage = msgspec.structs.replace(model.data, code=code_version(), parent=self._parent)
+        return save_version(self._request.models_dir, replace(model, data=lineage), _now_ms())
+
+    def _champion_before(self) -> str:
+        """Asked before hours of training: whoever is served because it is the newest version must not lose that."""
+        settle(self._request.models_dir, _now_ms())
+        return champion_of(self._request.models_dir) or ""
 
     @contextmanager
     def _checkpoints(self) -> Iterator[Checkpoints | None]:
@@ -168,12 +189,20 @@ class _Session:
             checkpoints = mine if self._team.agreed(mine is not None) else None
             if checkpoints is not None and manner.fresh and self._team.leads:
                 checkpoints.remove()
-            if checkpoints is not None and (place := self._team.agreed(checkpoints.place())) is not None:
-                self._console.print(
-                    f"Going on in epoch {place.epoch}, where an earlier run of the same data and options was after "
-                    f"{place.seconds:.0f} s (--fresh begins anew)."
-                )
+            if checkpoints is not None and (said := self._team.agreed(self._begun(checkpoints))):
+                self._console.print(f"{said} (--fresh begins anew).")
             yield checkpoints
+
+    def _begun(self, checkpoints: Checkpoints) -> str:
+        """Where an earlier run of the same data and options was; empty where there was none."""
+        members = self._options.members
+        places = [checkpoints.of_member(number).place() for number in range(members)]
+        begun = [place for place in places if place is not None]
+        if not begun:
+            return ""
+        where = f"epoch {begun[-1].epoch}" + (f" of network {len(begun)} of {members}" if members > 1 else "")
+        seconds = sum(place.seconds for place in begun)
+        return f"Going on in {where}, where an earlier run of the same data and options was after {seconds:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +230,10 @@ def trained_before(
     return None
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _summary(folder: Path, started: float) -> dict[str, object]:
     return {"version": folder.name, "folder": str(folder), "seconds": round(time.perf_counter() - started, 1)}
 
@@ -219,3 +252,5 @@ def _report(summary: dict[str, object], model: TrainedModel, *, as_json: bool) -
         f"{summary['seconds']} s"
     )
     console.print(str(summary["folder"]))
+    if not summary["champion"]:
+        console.print(f"Another version is served. To serve this one: riverrun models promote {summary['version']}")

@@ -5,7 +5,6 @@ et al., arXiv:1512.00567) gives a share to all items alike; here the neighbours 
 other histories, as in distillation (Hinton et al., arXiv:1503.02531) with counts as the teacher.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,6 @@ _BACKWARD: Final = 0.5  # of what an item adds to those before it, against what 
 _POPULARITY_POWER: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class SoftTargets:
     """See the module.
 
@@ -29,8 +27,10 @@ class SoftTargets:
         share: how much of the target the neighbours get.
     """
 
-    neighbours: Tensor
-    share: float
+    def __init__(self, neighbours: Tensor, share: float) -> None:
+        self._neighbours = neighbours
+        self._known = torch.sparse.sum(neighbours, dim=1).to_dense()  # 1 for an item that has neighbours
+        self._share = share
 
     def correction(self, queries: Tensor, item_vectors: Tensor, targets: Tensor, newest: Tensor) -> Tensor:
         """What is added to the mean cross-entropy of the hard targets: it is linear in the target.
@@ -41,10 +41,9 @@ class SoftTargets:
             targets: (T,) int64, the items that came next.
             newest: (T,) int64, the items at these positions.
         """
-        taught = torch.sparse.mm(self.neighbours, item_vectors)[newest]
+        taught = torch.sparse.mm(self._neighbours, item_vectors)[newest]
         moved = (queries * (item_vectors[targets] - taught)).sum(dim=1)
-        has_neighbours = torch.sparse.sum(self.neighbours, dim=1).to_dense()[newest]
-        added: Tensor = self.share * (moved * has_neighbours).mean()
+        added: Tensor = self._share * (moved * self._known[newest]).mean()
         return added
 
 

@@ -52,7 +52,7 @@ class Stepper:
         self._options = options
         self._parts = execution.parts
         self._team = Team()
-        self._loss: nn.Module = BatchLoss(network, texts, sampler, halves, soft_targets)
+        self._loss: nn.Module = BatchLoss(network, texts, sampler, halves, soft_targets, hides_had=options.hides_had)
         self._optimizers = _optimizers(network, options.learning_rate)
 
     def join(self, team: Team) -> None:

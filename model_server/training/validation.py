@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions, by_user
-from model_server.evaluation.metrics import RankingMetrics, ranking_metrics, target_ranks
-from model_server.model.network import SequenceNetwork
+from model_server.judging.metrics import RankingMetrics, ranking_metrics, target_ranks
+from model_server.model.members import Network
 from model_server.model.sequences import first_read, padded_batch
 
 _MIN_HISTORY = 2  # one event to read and one to learn from must be left
@@ -49,15 +49,13 @@ def split_validation(interactions: Interactions, max_users: int, rng: np.random.
     )
 
 
-def validate(network: SequenceNetwork, split: ValidationSplit, item_vectors: torch.Tensor) -> RankingMetrics:
+def validate(network: Network, split: ValidationSplit, item_vectors: torch.Tensor) -> RankingMetrics:
     """The metrics of `validation_ranks`."""
     return ranking_metrics(validation_ranks(network, split, item_vectors))
 
 
 @torch.inference_mode()
-def validation_ranks(
-    network: SequenceNetwork, split: ValidationSplit, item_vectors: torch.Tensor
-) -> NDArray[np.float64]:
+def validation_ranks(network: Network, split: ValidationSplit, item_vectors: torch.Tensor) -> NDArray[np.float64]:
     """(U,) ranks of what came next in the whole catalog, without what the user has had already."""
     log, device = split.training, item_vectors.device
     ranks: list[NDArray[np.float64]] = []

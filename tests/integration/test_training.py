@@ -15,8 +15,8 @@ import torch
 from app.data.movielens import load_movielens
 from app.data.wheels import MINILM, fetch
 from app.settings import load_settings
+from model_server.registry.folders import latest_version
 from model_server.registry.load import load_version
-from model_server.registry.version import latest_version
 from model_server.text.minilm import MiniLm
 from model_server.text.pretrained import DIMENSION, FINGERPRINT
 from model_server.training.resumable import FOLDER
@@ -63,7 +63,8 @@ def test_a_short_training_beats_popularity_on_what_it_never_saw(tmp_path: Path) 
     summary = json.loads(trained.stdout.splitlines()[-1])
     folder = latest_version(tmp_path)
     assert folder is not None
-    assert summary["version"] == folder.name
+    assert (summary["version"], summary["champion"]) == (folder.name, True)
+    assert summary["data"]["code"]
     version = load_version(folder, CPU)
     assert version.model.data.held_out_events == 10_000
     assert version.model.text_encoder == FINGERPRINT
@@ -84,13 +85,18 @@ def _hears_ctrl_c() -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "app.cli.main", "train", "--threads", "1", "--models-dir", str(tmp_path)]
+    command = [
+        *(sys.executable, "-m", "app.cli.main", "train", "--threads", "1", "--models-dir", str(tmp_path)),
+        *("--checkpoint-every-s", "0"),
+    ]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         preexec_fn=_hears_ctrl_c,  # noqa: PLW1509  # nothing but a signal's disposition is changed
     ) as process:  # fmt: skip
         try:
-            time.sleep(12)  # somewhere in the import, the reading or the first epochs: nothing may be left in any case
+            while not list(tmp_path.glob(f"{FOLDER}/*/checkpoint.pt")):  # in the first epoch, then
+                assert process.poll() is None, "it ended before it could be interrupted"
+                time.sleep(0.05)
             os.kill(process.pid, signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         finally:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from model_server.registry.version import latest_version
+from model_server.registry.folders import latest_version
 from model_server.training.resumable import FOLDER
 
 _TIMEOUT_S = 120
@@ -25,7 +25,7 @@ def write_walks(path: Path) -> None:
 def command(data: Path, models_dir: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "app.cli.main", "train", "--data", str(data), "--models-dir", str(models_dir)),
-        *("--epochs", "3", "--threads", "1", "--holdout-events", "0"),
+        *("--members", "2", "--epochs", "3", "--threads", "1", "--holdout-events", "0"),
         *("--deterministic", "--checkpoint-every-s", "0", "--json"),
     ]
 
@@ -39,10 +39,10 @@ def finish(data: Path, models_dir: Path) -> tuple[dict[str, object], str]:
 
 
 def kill_in_mid_epoch(data: Path, models_dir: Path) -> None:
-    """SIGKILL as soon as there is a checkpoint: after a step or two of the first epoch."""
+    """SIGKILL as soon as the second network has a checkpoint: after a step or two of its first epoch."""
     with subprocess.Popen(command(data, models_dir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + _TIMEOUT_S
-        while not list(models_dir.glob(f"{FOLDER}/*/checkpoint.pt")):
+        while not list(models_dir.glob(f"{FOLDER}/*/checkpoint-1.pt")):
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline, "there was no checkpoint"
             time.sleep(0.005)
@@ -57,7 +57,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(tmp_path: Path) -
     kill_in_mid_epoch(data, tmp_path / "killed")
     assert latest_version(tmp_path / "killed") is None
     _, said = finish(data, tmp_path / "killed")
-    assert "Going on in epoch 1" in said
+    assert "Going on in epoch 1 of network 2 of 2" in said
     one, other = (latest_version(tmp_path / name) for name in ("undisturbed", "killed"))
     assert one is not None
     assert other is not None

@@ -25,7 +25,7 @@ def outcome(team: Team, device: torch.device, negatives: int) -> dict[str, Any]:
     heard: list[Progress] = []
     job = TrainingJob(dataset, dataset.interactions, 0, 14, Execution(team=team))
     model = train_model(job, HashEncoder(), options, device, heard.append)
-    weights = model.network.item_ids.weight.flatten().tolist()
+    weights = model.network.state_dict()["item_ids.weight"].flatten().tolist()
     return {"losses": [progress.loss for progress in heard], "weights": weights}
 
 

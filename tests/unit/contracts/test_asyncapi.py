@@ -12,6 +12,7 @@ from app.cli.contracts import contracts_document
 from app.contracts.catalog import CatalogItem, encode_catalog_item
 from app.contracts.dead_letters import DeadLetter, DeadReason, Origin, encode_dead_letter
 from app.contracts.events import Event, Forget, Identify, Purchase, Rate, Search, View, encode_event
+from app.contracts.model_updates import ModelUpdate, decode_model_update, encode_model_update
 from app.contracts.recommendations import Cause, Recommendations, RecommendedItem, encode_recommendations
 from app.interests.draft import Bounds
 from app.interests.state import encode_state
@@ -58,6 +59,9 @@ def test_the_other_messages_fit_their_schemas() -> None:
     validate("catalog", json.loads(encode_catalog_item(item)))
     letter = DeadLetter(reason=DeadReason.FUTURE, detail="d", origin=Origin("events", 0, 1, NOON_MS))
     validate("deadLetters", json.loads(encode_dead_letter(letter)))
+    update = ModelUpdate(version="20261122-130501-ab12cd", since_ms=NOON_MS, reason="better")
+    validate("modelUpdates", json.loads(encode_model_update(update)))
+    assert decode_model_update(encode_model_update(update)) == update
     lists: dict[str, tuple[RecommendedItem, ...]] = {"home": (RecommendedItem("i", 0.5, "model", "Popular right now"),)}
     recommendations = Recommendations(
         user_id="u",

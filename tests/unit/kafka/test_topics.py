@@ -25,7 +25,7 @@ def test_the_file_of_the_project_is_read_into_roles() -> None:
     assert topics.score_requests.name == "score-requests"
     assert topics.recommendations.config["cleanup.policy"] == "compact"
     assert topics.events.config["retention.ms"] == "2592000000"
-    assert len({spec.name for spec in topics.by_role().values()}) == 7
+    assert len({spec.name for spec in topics.by_role().values()}) == 8
 
 
 def test_the_topics_whose_key_is_the_user_have_the_same_partitions() -> None:

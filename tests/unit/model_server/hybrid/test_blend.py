@@ -96,7 +96,7 @@ def test_a_source_that_knows_gets_weight_and_one_that_guesses_gets_none(*, helpf
     knowing = np.where(rng.random(users) < 0.4, targets, guess) if helpful else guess
     second = entries(*({int(item): 1.0} for item in knowing))
     offers = Offers(users, [network, second], NOBODY, EVERYTHING)
-    choice = choose(cases_of(offers, targets), (Blended.MODEL, Blended.COVISITATION))
+    choice = choose(cases_of(offers, targets), (Blended.MODEL, Blended.COVISITATION), np.random.default_rng(0))
     if helpful:
         assert choice.weights.covisitation >= 0.3
         assert choice.blended.ndcg10 > choice.alone.ndcg10 + 0.05
@@ -106,5 +106,6 @@ def test_a_source_that_knows_gets_weight_and_one_that_guesses_gets_none(*, helpf
 
 def test_too_few_users_choose_nothing() -> None:
     offers = Offers(3, [entries({1: 1.0}, {2: 1.0}, {3: 1.0}), entries({4: 1.0})], NOBODY, EVERYTHING)
-    choice = choose(cases_of(offers, np.array([4, 4, 4])), (Blended.MODEL, Blended.COVISITATION))
+    sources = (Blended.MODEL, Blended.COVISITATION)
+    choice = choose(cases_of(offers, np.array([4, 4, 4])), sources, np.random.default_rng(0))
     assert choice.weights == BlendWeights()

@@ -2,20 +2,14 @@
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
-import torch
 
 from app.contracts.dead_letters import DeadReason, decode_dead_letter
 from app.contracts.recommendations import RecommendedItem, decode_recommendations
-from app.errors import ModelVersionError
 from app.interests.state import Kind
 from app.surfaces.touches import history_of
 from model_server.lists import Edition, dead_letter_message, list_messages
 from model_server.requests import Request, UnreadableRequest
 from model_server.scoring.scorer import Lists
-from model_server.wiring import find_version
 from tests.support.states import state_of
 
 EDITION = Edition("recommendations", "m1", "default")
@@ -57,10 +51,3 @@ def test_a_bad_request_becomes_a_dead_letter_that_says_where_it_lies() -> None:
     assert (letter.reason, letter.detail, letter.key) == (DeadReason.INVALID, "schema version 99", "ada")
     assert (letter.origin.topic, letter.origin.partition, letter.origin.offset) == ("score-requests", 3, 8)
     assert base64.b64decode(letter.payload) == b"\x63rest"
-
-
-def test_no_model_version_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelVersionError, match="riverrun train"):
-        find_version(tmp_path, None, torch.device("cpu"))
-    with pytest.raises(ModelVersionError, match="20200101-000000-abcdef"):
-        find_version(tmp_path, "20200101-000000-abcdef", torch.device("cpu"))

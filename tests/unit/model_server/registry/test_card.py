@@ -7,6 +7,7 @@ import numpy as np
 
 from model_server.hybrid.blend import BlendWeights
 from model_server.hybrid.parts import BlendGain
+from model_server.model.members import Members, each_of
 from model_server.registry.card import model_card
 from model_server.training.findings import BY_HISTORY, BY_POPULARITY, findings, slices_of
 from model_server.training.validation import ValidationSplit
@@ -31,6 +32,15 @@ def test_slices_hold_the_hits_of_their_cases() -> None:
     assert by_popularity["most popular quarter"] == (1.0, 1)
     assert sum(cases for _, cases in by_popularity.values()) == 3
     assert found["validation_hr10_low"] <= 2 / 3 <= found["validation_hr10_high"]
+
+
+def test_the_card_tells_of_members_where_there_are_some() -> None:
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    assert "such networks" not in model_card(model)
+    network = Members([*each_of(model.network), *each_of(model.network)])
+    card = model_card(replace(model, network=network, metrics={"member_hr10": 0.25, "member_ndcg10": 0.125}))
+    assert "2 such networks, trained from seeds one apart, whose logits are averaged" in card
+    assert "one alone has HR@10 0.2500, NDCG@10 0.1250" in card
 
 
 def test_without_validation_users_nothing_is_found_and_the_card_stands() -> None:

@@ -17,12 +17,14 @@ from model_server.counts.covisitation import CountedPairs, CoVisitationOptions
 from model_server.counts.neighbours import NeighbourTable, Reading
 from model_server.hybrid.blend import BlendWeights
 from model_server.hybrid.parts import BlendGain, HybridParts, network_alone
-from model_server.model.network import COLD
+from model_server.model.members import Members
+from model_server.model.network import COLD, SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.registry.counts import COUNTS, save_counts
+from model_server.registry.folders import latest_version
 from model_server.registry.load import FILES, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
-from model_server.registry.version import TrainedModel, TrainingData, latest_version
+from model_server.registry.version import TrainedModel, TrainingData
 from tests.support.model import HashEncoder, did, tiny_config, tiny_network
 from tests.support.states import touches
 
@@ -94,10 +96,19 @@ def test_loading_gives_what_was_saved(folder: Path) -> None:
     assert not model.network.training
 
 
+def test_members_come_back_as_members(tmp_path: Path) -> None:
+    network = Members([tiny_network(seed) for seed in (1, 2)]).eval()
+    loaded = load_version(save_version(tmp_path, replace(a_model(), network=network), NOW_MS), CPU).model.network
+    assert loaded.config == network.config
+    weights = loaded.state_dict()
+    assert all(torch.equal(weights[name], weight) for name, weight in network.state_dict().items())
+
+
 def test_a_network_that_reads_no_texts_comes_back_as_one(tmp_path: Path) -> None:
     network = tiny_network(config=tiny_config(text_dimension=0))
     model = replace(a_model(), network=network)
     loaded = load_version(save_version(tmp_path, model, now_ms=0), torch.device("cpu")).model
+    assert isinstance(loaded.network, SequenceNetwork)
     assert loaded.network.text_projection is None
     rows = torch.tensor([0, 1, COLD])
     wanted, got = (each.item_vectors(rows, torch.ones(3, 8)) for each in (network, loaded.network))

@@ -1,5 +1,6 @@
 """A training that was stopped in the middle ends as one that was not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_what_was_killed_twice_ends_bit_for_bit_as_what_was_not(tmp_path: Path, 
     assert all(torch.equal(weights[name], weight) for name, weight in wanted.items())
     timeless = ("validation_hr10", "validation_ndcg10", "best_epoch", "epochs")
     assert [resumed.metrics[name] for name in timeless] == [undisturbed.metrics[name] for name in timeless]
+
+
+def test_what_was_killed_in_its_second_network_keeps_the_first_and_ends_bit_for_bit(tmp_path: Path) -> None:
+    options = tiny_options(epochs=2, batch_sequences=16, members=2)
+    undisturbed = trained(options, None)
+    heard: list[Progress] = []
+    trained(replace(options, members=1), None, heard.append)
+    with pytest.raises(KilledError):
+        trained(options, tmp_path / "mine", killed_after(len(heard) + 3))
+    heard.clear()
+    resumed = trained(options, tmp_path / "mine", heard.append)
+    assert {progress.member for progress in heard} == {2}
+    assert heard[0].done > 1 / 2
+    weights, wanted = resumed.network.state_dict(), undisturbed.network.state_dict()
+    assert all(torch.equal(weights[name], weight) for name, weight in wanted.items())
+    assert resumed.metrics["validation_ndcg10"] == undisturbed.metrics["validation_ndcg10"]
 
 
 def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The blocked softmax loss gives autograd's numbers."""
 
+import pytest
 import torch
 from torch.nn import functional
 
 from model_server.training import loss as loss_module
+from model_server.training.had import Had
 from model_server.training.loss import full_softmax_loss
 from tests.support.model import assert_close
 
@@ -52,3 +54,22 @@ def test_bfloat16_is_off_by_a_little() -> None:
     gradients = (torch.autograd.grad(each, (queries, vectors)) for each in (exact, rounded))
     for one, other in zip(*gradients, strict=True):
         assert (one - other).norm() < 0.01 * one.norm()
+
+
+def test_what_was_had_does_not_compete_unless_it_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_module, "_BLOCK_LOGITS", 15)  # three positions
+    generator = torch.Generator().manual_seed(4)
+    queries, items = (torch.randn(n, 8, generator=generator).requires_grad_() for n in (4, 5))
+    targets = torch.tensor([1, 2, 3, 2])
+    # Three events of one user, then two of another, who comes back to item 2.
+    had = Had(torch.tensor([0, 1, 2, 4, 2]), first=torch.tensor([0, 0, 0, 3]), end=torch.tensor([1, 2, 3, 5]))
+    hidden = [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 4)]
+    logits = queries @ items.T
+    for position, item in hidden:
+        logits[position, item] = -torch.inf
+    wanted = functional.cross_entropy(logits, targets)
+    got = full_softmax_loss(queries, items, targets, had=had)
+    assert_close(got, wanted)
+    gradients = (torch.autograd.grad(loss, (queries, items)) for loss in (got, wanted))
+    for one, other in zip(*gradients, strict=True):
+        assert_close(one, other)

@@ -10,6 +10,7 @@ from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset, split_newest
 from app.errors import DataError
 from app.interests.state import Kind
+from model_server.model.members import each_of
 from model_server.registry.version import TrainedModel
 from model_server.training.execution import Execution
 from model_server.training.loop import Progress
@@ -48,7 +49,7 @@ def test_a_seed_repeats_the_weights_and_another_does_not() -> None:
     dataset = planted_dataset(users=20)
     before = torch.random.get_rng_state()
     one, same, other = (trained(dataset, tiny_options(epochs=1, seed=seed)) for seed in (5, 5, 6))
-    weights = [model.network.item_ids.weight for model in (one, same, other)]
+    weights = [model.network.state_dict()["item_ids.weight"] for model in (one, same, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -128,3 +129,18 @@ def test_a_network_learns_in_bfloat16_too() -> None:
     model = train_model(job, HashEncoder(), tiny_options(epochs=12), CPU, lambda _: None)
     assert model.metrics["validation_hr10"] > 0.95
     assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
+
+
+def test_members_are_trained_one_after_the_other_with_seeds_one_apart() -> None:
+    dataset, heard = planted_dataset(users=40), list[Progress]()
+    job = TrainingJob(dataset, dataset.interactions, 0, 14)
+    both = train_model(job, HashEncoder(), tiny_options(epochs=2, seed=5, members=2), CPU, heard.append)
+    alone = [trained(dataset, tiny_options(epochs=2, seed=seed)) for seed in (5, 6)]
+    assert both.network.config.members == 2
+    for member, other in zip(each_of(both.network), alone, strict=True):
+        weights = member.state_dict()
+        assert all(torch.equal(weights[name], weight) for name, weight in other.network.state_dict().items())
+    assert [progress.done for progress in heard] == sorted(progress.done for progress in heard)
+    assert heard[-1].done == pytest.approx(1)
+    assert {(progress.member, progress.members) for progress in heard} == {(1, 2), (2, 2)}
+    assert both.metrics["members"] == 2

@@ -1,0 +1,164 @@
+"""Which version is served: `<models_dir>/champion.json`, the truth; Kafka's `model-updates` only says that it changed.
+
+It is replaced whole, under the lock that saving a version takes: whoever is killed leaves the champion before or the
+one after, never none. Knows no torch; whether a version can be loaded is asked of a callable.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from app.errors import ModelVersionError
+from app.files import exclusive, replace_file
+from model_server.registry.folders import LOCK, finished_versions, latest_version
+
+POINTER: Final = "champion.json"
+_MOST_KEPT: Final = 20
+_NEWEST: Final = "the newest version when there was no champion yet"
+_MEND: Final = "Name the champion anew: `riverrun models promote NAME` (`riverrun models list` shows them)."
+
+
+class Reign(Struct, frozen=True, kw_only=True):
+    """A version's time as champion.
+
+    Args:
+        version: its name.
+        since_ms: when it became champion, ms since 1970.
+        reason: why, in words.
+        restored: it was champion before, and what came after it was taken back.
+    """
+
+    version: str
+    since_ms: int
+    reason: str
+    restored: bool = False
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """A champion that was taken back; `at_ms` in ms since 1970."""
+
+    version: str
+    at_ms: int
+    reason: str
+
+
+class Succession(Struct, frozen=True, kw_only=True):
+    """champion.json.
+
+    Args:
+        champion: the version to serve.
+        before: whom a rollback goes back to, the newest first; without those taken back.
+        withdrawn: who was taken back, the newest first.
+    """
+
+    schema_version: int = 1
+    champion: Reign
+    before: tuple[Reign, ...] = ()
+    withdrawn: tuple[Withdrawal, ...] = ()
+
+
+def read_succession(models_dir: Path) -> Succession | None:
+    """What the file says; None where there is none.
+
+    Raises:
+        ModelVersionError: it cannot be read.
+    """
+    path = models_dir / POINTER
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Succession)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelVersionError(f"{path} cannot be read: {error}.", hint=_MEND) from error
+
+
+def champion_of(models_dir: Path) -> str | None:
+    """The name of the champion; without a pointer that of the newest version; None where there is no version.
+
+    Raises:
+        ModelVersionError: the pointer cannot be read.
+    """
+    succession = read_succession(models_dir)
+    if succession is not None:
+        return succession.champion.version
+    latest = latest_version(models_dir)
+    return None if latest is None else latest.name
+
+
+def promote(models_dir: Path, version: str, reason: str, now_ms: int) -> Succession:
+    """Make a version the champion. Of the champion nothing changes.
+
+    A pointer that cannot be read is written anew: this is the way to mend it.
+    """
+    with exclusive(models_dir / LOCK):
+        try:
+            succession = read_succession(models_dir)
+        except ModelVersionError:
+            succession = None
+        before: tuple[Reign, ...] = ()
+        withdrawn: tuple[Withdrawal, ...] = ()
+        if succession is not None:
+            if succession.champion.version == version:
+                return succession
+            before, withdrawn = (succession.champion, *succession.before), succession.withdrawn
+        elif others := [folder.name for folder in finished_versions(models_dir) if folder.name != version]:
+            before = (Reign(version=others[-1], since_ms=now_ms, reason=_NEWEST),)
+        champion = Reign(version=version, since_ms=now_ms, reason=reason)
+        return _write(models_dir, Succession(champion=champion, before=before[:_MOST_KEPT], withdrawn=withdrawn))
+
+
+def settle(models_dir: Path, now_ms: int) -> None:
+    """Write down who is served where no pointer says so: the newest version. A version saved later changes nothing."""
+    with exclusive(models_dir / LOCK):
+        if read_succession(models_dir) is None and (latest := latest_version(models_dir)) is not None:
+            _write(models_dir, Succession(champion=Reign(version=latest.name, since_ms=now_ms, reason=_NEWEST)))
+
+
+def roll_back(
+    models_dir: Path, reason: str, now_ms: int, loads: Callable[[str], bool], only: Reign | None = None
+) -> Succession | None:
+    """Take the champion back: the newest one before it that can be loaded is champion again.
+
+    Args:
+        models_dir: where.
+        reason: why.
+        now_ms: ms since 1970.
+        loads: whether the version of this name can be loaded; those that cannot are passed over and leave the history.
+        only: compare and set: change something only while this is the champion; None: whoever is.
+
+    Returns:
+        What holds now; None when another one is champion by now, and nothing was changed.
+
+    Raises:
+        ModelVersionError: there is nobody to go back to.
+    """
+    with exclusive(models_dir / LOCK):
+        succession = read_succession(models_dir)
+        if succession is None or (only is not None and succession.champion != only):
+            if only is not None:
+                return None
+            raise ModelVersionError(f"{models_dir} has no champion to take back.", hint=_MEND)
+        withdrawn = (_withdrawn(succession.champion, now_ms, reason), *succession.withdrawn)
+        for place, reign in enumerate(succession.before):
+            if loads(reign.version):
+                champion = Reign(version=reign.version, since_ms=now_ms, reason=reason, restored=True)
+                before = succession.before[place + 1 :]
+                return _write(models_dir, Succession(champion=champion, before=before, withdrawn=withdrawn))
+            withdrawn = (_withdrawn(reign, now_ms, "it cannot be loaded any more"), *withdrawn)
+        raise ModelVersionError(
+            f"There is no champion before {succession.champion.version} that can be loaded.",
+            hint="Promote another version: `riverrun models promote NAME`.",
+        )
+
+
+def _withdrawn(reign: Reign, now_ms: int, reason: str) -> Withdrawal:
+    return Withdrawal(version=reign.version, at_ms=now_ms, reason=reason)
+
+
+def _write(models_dir: Path, succession: Succession) -> Succession:
+    kept = msgspec.structs.replace(succession, withdrawn=succession.withdrawn[:_MOST_KEPT])
+    replace_file(models_dir / POINTER, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
+    return kept
