@@ -15,7 +15,7 @@ from app.interests.columns import TIME_BYTES
 from app.observability import Metrics
 from app.surfaces.touches import History
 from model_server import metrics as table
-from model_server.evaluation.metrics import CUTOFF
+from model_server.judging.metrics import CUTOFF
 from model_server.registry.version import ModelVersion
 from model_server.scoring.scorer import Scored
 

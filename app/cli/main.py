@@ -68,17 +68,15 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that knows ASCII only still gets its answer
     try:
         build()()
-    except RiverrunError as error:
-        _fail(error)
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        _fail(refused(error))
-    except Exception as error:
-        if not interrupted(error):
-            raise
-        typer.echo("Aborted.", err=True)
-        sys.exit(_INTERRUPTED)
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted(error):
+            typer.echo("Aborted.", err=True)
+            sys.exit(_INTERRUPTED)
+        if isinstance(error, RiverrunError):
+            _fail(error)
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            _fail(refused(error))
+        raise
 
 
 def interrupted(error: BaseException | None) -> bool:

@@ -1,1 +1,1 @@
-"""How good a model is: protocols, metrics, baselines."""
+"""How good a model is: the protocols, the baselines, the report."""

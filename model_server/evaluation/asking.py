@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server.evaluation.baselines.context import RatingPredictor
-from model_server.evaluation.cases import Cases, Recommender
 from model_server.evaluation.facts import ItemFacts
-from model_server.evaluation.questions import Plan, Question
 from model_server.evaluation.tally import Answers, Tally, cases_at_once
+from model_server.judging.cases import Cases, Recommender
+from model_server.judging.questions import Plan, Question
 
 OnCases = Callable[[int, int], None]
 """Called with (cases done, all cases)."""

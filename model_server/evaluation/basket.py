@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from app.data.interactions import Dataset, Interactions
 from app.data.shop import Promotions
 from app.errors import DataError
-from model_server.evaluation.cases import Cases
-from model_server.evaluation.questions import Parameter, Plan, Question, Step
+from model_server.judging.cases import Cases
+from model_server.judging.questions import Parameter, Plan, Question, Step
 from model_server.ranking.lines import VISIT_GAP_MS
 
 _SMALLEST_CART: Final = 2

@@ -8,7 +8,6 @@ import numpy as np
 
 from app.errors import DataError
 from model_server.evaluation.asking import AS_IT_IS
-from model_server.evaluation.bootstrap import Interval, bootstrap
 from model_server.evaluation.contestants import OWN
 from model_server.evaluation.facts import ItemFacts
 from model_server.evaluation.predictions import response_metrics
@@ -23,6 +22,7 @@ from model_server.evaluation.results import (
     values_of,
 )
 from model_server.evaluation.robustness import kept_share
+from model_server.judging.bootstrap import Interval, bootstrap
 
 NOISE: Final = "noise"
 _SEED: Final = 0  # of the resamples: the same for every run, so that intervals can be compared

@@ -8,7 +8,7 @@ from typing import Final
 from app.errors import DataError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.baselines.registry import BASELINES
-from model_server.evaluation.cases import Fit
+from model_server.judging.cases import Fit
 
 RIVERRUN: Final = "riverrun"
 NETWORK: Final = "network"

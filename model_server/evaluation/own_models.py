@@ -13,10 +13,10 @@ from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
-from model_server.evaluation.cases import Fit, Recommender
 from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.judging.cases import Fit, Recommender
 from model_server.peak_memory import PeakMemory
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel

@@ -4,8 +4,8 @@ from app.data.interactions import Dataset
 from app.errors import DataError
 from model_server.evaluation.basket import TASKS, BasketRequest, basket_plan
 from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
-from model_server.evaluation.questions import Plan
 from model_server.evaluation.request import EvaluationRequest
+from model_server.judging.questions import Plan
 from model_server.registry.version import ModelVersion
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from model_server.evaluation.bootstrap import Interval
 from model_server.evaluation.contestants import OWN
 from model_server.evaluation.report import ModelReport, Report
+from model_server.judging.bootstrap import Interval
 
 INK: Final = "#7b8189"  # stands out from white as much as from a dark page: 4 to 1
 _OURS: Final = "#2f81f7"

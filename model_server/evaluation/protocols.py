@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions, by_user
-from model_server.evaluation.cases import Cases
-from model_server.evaluation.questions import Plan, Question, Step
+from model_server.judging.cases import Cases
+from model_server.judging.questions import Plan, Question, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from app.surfaces.marks import Pairs
 from app.surfaces.touches import OLDER, Touches
 from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.baselines.popularity import DecayedPopularity
-from model_server.evaluation.cases import Cases, Recommender
 from model_server.hybrid.parts import HybridParts, network_alone
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import PopularSlots, hybrid_of
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.items.view import IndexView, Listing
+from model_server.judging.cases import Cases, Recommender
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.sequences import NEGATIVE_KINDS

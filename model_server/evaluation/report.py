@@ -6,9 +6,9 @@ from typing import Final
 
 from rich.table import Table
 
-from model_server.evaluation.bootstrap import Interval
-from model_server.evaluation.questions import Parameter
 from model_server.evaluation.results import RANKING, Slice
+from model_server.judging.bootstrap import Interval
+from model_server.judging.questions import Parameter
 
 Json = Mapping[str, object]
 

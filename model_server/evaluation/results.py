@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.evaluation.bootstrap import Interval, bootstrap
 from model_server.evaluation.facts import ItemFacts
 from model_server.evaluation.lists import coverage, distance, exposure, gini, mean_where_known, novelty
-from model_server.evaluation.metrics import CaseMetrics
 from model_server.evaluation.predictions import rating_errors
 from model_server.evaluation.tally import Answers
+from model_server.judging.bootstrap import Interval, bootstrap
+from model_server.judging.metrics import CaseMetrics
 
 RANKING: Final = ("hr10", "recall10", "ndcg10", "mrr10", "uncapped_recall10")
 # History lengths at which slices begin; the last one is open.

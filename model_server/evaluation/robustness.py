@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 _AMONG_NEWEST: Final = 10
 

@@ -23,12 +23,12 @@ from model_server.evaluation.facts import item_facts
 from model_server.evaluation.own_models import OwnModels, Spent, Wanted, load_versions
 from model_server.evaluation.page import write_page
 from model_server.evaluation.plans import check, plan_of
-from model_server.evaluation.questions import Plan
 from model_server.evaluation.report import Report, json_of, tables_of
 from model_server.evaluation.request import EvaluationRequest
 from model_server.evaluation.results import Cost, Run
 from model_server.evaluation.robustness import Noise
 from model_server.evaluation.staleness import lags_of
+from model_server.judging.questions import Plan
 from model_server.peak_memory import PeakMemory
 from model_server.text.pretrained import open_text_encoder
 

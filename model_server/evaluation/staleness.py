@@ -13,7 +13,7 @@ import numpy as np
 
 from app.data.interactions import Interactions
 from model_server.evaluation.asking import Change
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 _SECOND_MS: Final = 1_000
 _MINUTE_MS: Final = 60 * _SECOND_MS

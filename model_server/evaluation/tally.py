@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 from app.data.interactions import Interactions
 from model_server.evaluation.facts import ItemFacts
 from model_server.evaluation.lists import miscalibration
-from model_server.evaluation.metrics import CaseMetrics, case_metrics, relevant_ranks, top_items
-from model_server.evaluation.questions import Question
+from model_server.judging.metrics import CaseMetrics, case_metrics, relevant_ranks, top_items
+from model_server.judging.questions import Question
 
 _MOST_CASES: Final = 256
 _SCORES_AT_ONCE: Final = 4_000_000  # 32 MB of float64, of which a handful of copies live at a time

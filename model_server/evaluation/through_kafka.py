@@ -34,9 +34,9 @@ from app.kafka.topics import Topics, load_topics
 from app.processes.service import Launch, free_port
 from app.replay import events_of, paced, publish_catalog, publish_events, replay_producer
 from app.settings import Settings
-from model_server.evaluation.bootstrap import Interval, bootstrap
-from model_server.evaluation.metrics import CUTOFF
 from model_server.hybrid.blend import NETWORK_ALONE, BlendWeights
+from model_server.judging.bootstrap import Interval, bootstrap
+from model_server.judging.metrics import CUTOFF
 from model_server.registry.save import save_version
 from model_server.registry.version import ModelVersion
 

@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.evaluation.metrics import RankingMetrics, ranking_metrics
 from model_server.hybrid.blend import NETWORK_ALONE, Blended, BlendWeights
 from model_server.hybrid.worths import Offers
+from model_server.judging.metrics import RankingMetrics, ranking_metrics
 
 _KEPT: Final = 300  # candidates of a user that anybody could put among the first ten
-_DEPTH: Final = 100
+_DEPTH: Final = 20  # of the criterion: 10 is full of accidental peaks, 100 rewards what no list shows
 _GRID: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 _LEAST_CASES: Final = 100  # fewer say nothing
 _ROUNDS: Final = 2  # in the second one, each source knows what the later ones say
@@ -70,7 +70,7 @@ def choose(cases: Cases, sources: Sequence[Blended], rng: np.random.Generator) -
 
     One source after the other gets the mean of the weights of a grid that are best for the users drawn again with
     replacement (bagging: Breiman, Machine Learning, 1996), or 0 where that is best in most draws. A thousand users
-    leave every criterion full of accidental peaks, and NDCG@10 fuller than NDCG@100; the draws disagree about those.
+    leave every criterion full of accidental peaks; the draws disagree about those.
 
     Args:
         cases: of validation users.
@@ -103,7 +103,7 @@ def _with(weights: NDArray[np.float64], place: int, weight: float) -> NDArray[np
 
 
 def _gains(cases: Cases, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(U,) NDCG@100."""
+    """(U,) NDCG@20."""
     ranks = _ranks(cases, weights)
     return np.where(ranks <= _DEPTH, 1 / np.log2(ranks + 1), 0.0)
 

@@ -68,7 +68,7 @@ class Members(nn.Module):
 
     def joined(self, encoded: Sequence[Encoded]) -> Encoded:
         """Each member's encodings of the same users -> everybody's."""
-        shares = self._sharpness() / torch.linalg.vector_norm(self._sharpness())
+        shares = nn.functional.normalize(self._sharpness(), dim=0)
         users = [each.users * share for each, share in zip(encoded, shares, strict=True)]
         return Encoded(torch.cat(users, dim=1), torch.cat([each.hidden for each in encoded], dim=1))
 

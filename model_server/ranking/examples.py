@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.evaluation.questions import Question
+from model_server.judging.questions import Question
 from model_server.ranking.features import FEATURES
 from model_server.ranking.lines import moments_of
 from model_server.ranking.past import past_of

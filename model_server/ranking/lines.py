@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from app.data.interactions import Interactions
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 VISIT_GAP_MS: Final = 30 * 60_000
 """A visit ends where more time than this passes without an interaction."""

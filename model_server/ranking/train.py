@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from model_server.evaluation.questions import Plan
+from model_server.judging.questions import Plan
 from model_server.ranking.boosting import TreeOptions, best_rounds, boosters
 from model_server.ranking.examples import Examples, described, one_behind_the_other
 from model_server.ranking.facts import ItemFacts

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from app.files import sync_folder
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 
 _NAME: Final = "checkpoint-{}.pt"  # of the member
 _MOST_OF_THE_TIME: Final = 0.05  # that writing may take: a checkpoint of a large table is rarer

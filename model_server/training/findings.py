@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.evaluation.bootstrap import bootstrap
-from model_server.evaluation.metrics import CUTOFF, ranking_metrics
+from model_server.judging.bootstrap import bootstrap
+from model_server.judging.metrics import CUTOFF, ranking_metrics
 from model_server.training.validation import ValidationSplit
 
 BY_HISTORY: Final = "validation_hr10_by_history"

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 from model_server.model.config import NetworkConfig
 from model_server.model.members import Network
 from model_server.model.network import SequenceNetwork

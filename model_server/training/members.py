@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 from model_server.model.config import NetworkConfig
 from model_server.model.members import Network, together
 from model_server.training.execution import Execution

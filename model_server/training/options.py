@@ -4,7 +4,7 @@ That depends on the data. There are two recipes, each the best for its time on d
 
 - dense, many events an item (MovieLens: 59): long histories carry the signal, so a wide GRU, little dropout and small
   steps. These are the defaults of `TrainingOptions`.
-- sparse, few events an item (a shop's long tail: 5 to 30): short histories of many people, so wide item vectors that
+- sparse, few events an item (a shop's long tail: 5 to 30): short histories of many people, so item vectors that
   start from co-occurrence, half of everything dropped and steps of many sequences. `SPARSE`; up to three networks of it
   are averaged, as many as twenty minutes of one core can train.
 """
@@ -56,8 +56,8 @@ class TrainingOptions:
     cooccurrence_start: bool = False
     neighbour_share: float = 0.0
     hides_had: bool = True
-    dimension: int = 64
-    heads: int = 2
+    dimension: int = 128
+    heads: int = 4
     hidden: int = 256
     max_length: int = 50
     dropout: float = 0.3
@@ -73,8 +73,6 @@ SPARSE: Final = TrainingOptions(
     cooccurrence_start=True,
     neighbour_share=0.15,
     hides_had=False,
-    dimension=128,
-    heads=4,
     hidden=128,
     dropout=0.5,
 )

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.data.interactions import Interactions, by_user
-from model_server.evaluation.metrics import RankingMetrics, ranking_metrics, target_ranks
+from model_server.judging.metrics import RankingMetrics, ranking_metrics, target_ranks
 from model_server.model.members import Network
 from model_server.model.sequences import first_read, padded_batch
 

@@ -4,19 +4,17 @@
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from faust.types import TP
 
-from app.errors import SettingsError, StateError
+from app.errors import SettingsError
 from stream_agents.batch_path.app import BatchApp
 from stream_agents.batch_path.compatibility import check_compatibility
 from stream_agents.batch_path.consumer import BatchConsumer
 from stream_agents.batch_path.contract import HotTopic, PathLimits
-from stream_agents.batch_path.lease import Lease, LeaseLost
+from stream_agents.batch_path.lease import Lease
 from stream_agents.batch_path.parts import PathParts
 
 HOT, COLD = TP("events", 0), TP("catalog", 0)
@@ -95,31 +93,3 @@ def test_the_installed_libraries_are_the_ones_the_path_was_written_for() -> None
 def test_another_release_is_refused_with_every_reason() -> None:
     with pytest.raises(SettingsError, match=r"aiokafka is .*needed is 0\.99\.; BatchConsumer has no _gone"):
         check_compatibility({"aiokafka": ("0.99.",)}, [(BatchConsumer, ("_gone",))])
-
-
-async def test_a_fatal_error_beside_a_passing_one_moves_no_cursor_of_either(path: BatchConsumer) -> None:
-    ended: list[BaseException] = []
-    path.parts = replace(path.parts, on_failure=ended.append)
-    for partition in (0, 1):
-        path._cursors.start(partition, 100)
-        path._cursors.take(partition, 110)
-        path._cursors.take(partition, 120)  # worked out ahead
-    fatal = StateError("no")
-
-    await path._try_again({0: fatal, 1: LeaseLost("may pass")})
-
-    assert ended == [fatal]
-    assert not any(path._cursors.holds(partition, 120) for partition in (0, 1))
-    assert [path._cursors.get(partition) for partition in (0, 1)] == [100, 100]
-
-
-async def test_what_was_polled_before_a_revocation_is_not_worked_out(path: BatchConsumer) -> None:
-    path._set_active_tps({HOT, COLD})
-    cast("Any", path.app.tables).on_actives_ready()
-    path.parts.lease.renew(path.parts.lease.now_s())
-    path._begun.add(HOT.partition)
-    before = path.assignment_epoch
-    path.assignment_epoch += 1
-
-    assert await path._prepare(HOT, [SimpleNamespace(offset=0)], before) is None
-    assert path._cursors.get(HOT.partition) is None

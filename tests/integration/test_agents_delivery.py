@@ -9,19 +9,13 @@ from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
 from app.kafka.topics import Topics, load_topics
 from tests.support.agents import (
-    AgentsProcess,
     Traffic,
     agents,
     assert_golden,
-    committed_everything,
     produce,
     read_topic,
 )
 from tests.support.kafka import unique_prefix
-
-
-def wait_done(worker: AgentsProcess, kafka: ResolvedKafka, topics: Topics) -> None:
-    worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
 
 
 def test_after_a_normal_run_table_changelog_and_score_requests_are_the_fold_of_the_log(
@@ -29,7 +23,7 @@ def test_after_a_normal_run_table_changelog_and_score_requests_are_the_fold_of_t
 ) -> None:
     sent = produce(kafka.bootstrap_servers, topics, Traffic(users=300).events(6_000))
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
 
         assert worker.metric("riverrun_events_read_total") == sent
         assert worker.metric("riverrun_events_accepted_total") == sent
@@ -48,7 +42,7 @@ def test_sigterm_in_mid_stream_and_a_restart_replay_nothing(
         assert worker.stop() == 0
     produce(kafka.bootstrap_servers, topics, traffic.events(2_000))
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
         assert 'outcome="replayed"} 0' in worker.get("/metrics")[1].replace(".0\n", "\n")
         assert worker.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
@@ -66,7 +60,7 @@ def test_kill_9_in_mid_stream_loses_nothing_with_the_disk_kept_and_with_the_disk
         if disk_is_lost:
             shutil.rmtree(tmp_path / "a")
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
         assert worker.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
 
@@ -78,12 +72,12 @@ def test_kill_9_falls_back_to_the_last_flush_and_restores_the_rest_from_the_chan
     traffic = Traffic(users=20_000)
     produce(kafka.bootstrap_servers, topics, traffic.events(60_000))
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
         worker.kill()
     appended = len(read_topic(kafka.bootstrap_servers, topics.interests_changelog.name))
     produce(kafka.bootstrap_servers, topics, traffic.events(2_000))
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
         assert 0 < worker.metric("riverrun_recovery_rows_total") < appended
         assert worker.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
@@ -108,7 +102,7 @@ def test_workers_that_join_and_leave_under_load_share_the_work_and_lose_nothing(
                 third.wait_ready()
                 second.kill()
                 produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
-                wait_done(third, kafka, topics)
+                third.wait_done()
                 assert third.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, folders)
 
@@ -128,11 +122,10 @@ def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
         zombie.send(signal.SIGSTOP)
         produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
         heir.wait(lambda: heir.metric("riverrun_assigned_partitions") == topics.events.partitions, "nobody took over")
-        wait_done(heir, kafka, topics)
-        zombie.send(signal.SIGCONT)
-        zombie.wait(lambda: zombie.metric("riverrun_assigned_partitions") > 0, "the woken worker got no partitions")
+        heir.wait_done()
+        zombie.wake()
         produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
-        wait_done(heir, kafka, topics)
+        heir.wait_done()
         assert zombie.stop() == 0
         assert heir.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "zombie", tmp_path / "heir"])
@@ -150,7 +143,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_waited_for(own_kafka: LocalKa
         own_kafka.kill()
         worker.wait(lambda: worker.get("/readyz")[0] == 503, "it still claimed to be ready")
         own_kafka.start()
-        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        worker.wait_done()
 
     with agents(servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_APPEND_S": "0.5"}) as worker:
         worker.wait_ready()

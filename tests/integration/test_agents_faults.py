@@ -14,11 +14,9 @@ from app.kafka.partitions import partition_of
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
 from tests.support.agents import (
-    AgentsProcess,
     Traffic,
     agents,
     assert_golden,
-    committed_everything,
     last_rows,
     newest_rows,
     produce,
@@ -37,10 +35,6 @@ def armed(tmp_path: Path) -> Path:
     return file
 
 
-def wait_done(worker: AgentsProcess, kafka: ResolvedKafka, topics: Topics) -> None:
-    worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
-
-
 def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
@@ -49,11 +43,11 @@ def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
     for point in ("appending", "appended", "restored", "written"):
         produce(servers, topics, traffic.events(3_000))
         with agents(servers, topics, tmp_path / "a", fault(tmp_path, point, signal.SIGKILL)) as worker:
-            assert worker.process.wait(30) == -signal.SIGKILL
+            assert worker.ended() == -signal.SIGKILL
         if point == "appended":
             shutil.rmtree(tmp_path / "a")
     with agents(servers, topics, tmp_path / "a") as worker:
-        wait_done(worker.wait_ready(), kafka, topics)
+        worker.wait_ready().wait_done()
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"])
 
@@ -67,19 +61,18 @@ def test_a_worker_stopped_with_a_batch_in_hand_and_woken_after_the_takeover_spoi
         (tmp_path / "armed").unlink()
         zombie.wait_ready()
         produce(servers, topics, traffic.events(2_000))
-        zombie.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        zombie.wait_done()
         armed(tmp_path)
         produce(servers, topics, traffic.events(2_000))
         zombie.wait(lambda: not (tmp_path / "armed").exists(), "it was not stopped")
         with agents(servers, topics, tmp_path / "heir") as heir:
             heir.wait_ready()
             produce(servers, topics, traffic.events(5_000))
-            wait_done(heir, kafka, topics)
-            zombie.send(signal.SIGCONT)
-            zombie.wait(lambda: zombie.metric("riverrun_assigned_partitions") > 0, "the woken worker got no work")
+            heir.wait_done()
+            zombie.wake()
             # Few events after it: whatever it spoiled is not overwritten by chance.
             produce(servers, topics, traffic.events(20))
-            wait_done(heir, kafka, topics)
+            heir.wait_done()
             heir.wait(lambda: the_last_word_is_the_newest(servers, topics), "stale rows are the last ones")
             if point != "appending":  # past its last check it may write, and is put right; before, it may not at all
                 assert zombie.metric("riverrun_changelog_holes_total") == 0
@@ -103,14 +96,14 @@ def test_what_a_stranger_writes_into_the_changelog_is_overwritten(
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))
-        wait_done(worker, kafka, topics)
+        worker.wait_done()
         old = newest_rows(read_topic(servers, topics.interests_changelog.name))
         produce(servers, topics, traffic.events(1_000))
-        wait_done(worker, kafka, topics)
+        worker.wait_done()
         write_rows(servers, topics, {**old, next(iter(old)): None})
         if events_follow:  # the next batch finds the hole, seconds before anybody looks at an idle partition
             produce(servers, topics, Traffic(users=10, seed=8).events(40))
-            wait_done(worker, kafka, topics)
+            worker.wait_done()
         worker.wait(lambda: worker.metric("riverrun_changelog_holes_total") > 0, "the stranger was not noticed")
         worker.wait(lambda: the_last_word_is_the_newest(servers, topics), "the rows were not asserted again")
         assert worker.stop() == 0
@@ -124,12 +117,12 @@ def test_a_restored_table_holds_the_newest_rows_also_where_stale_ones_lie_behind
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))
-        wait_done(worker, kafka, topics)
+        worker.wait_done()
         stale = newest_rows(read_topic(servers, topics.interests_changelog.name))
         forgotten = next(iter(stale))
         produce(servers, topics, traffic.events(2_000))
         produce(servers, topics, [Forget(event_id="f", user_id=forgotten, ts_ms=int(time.time() * 1000))])
-        wait_done(worker, kafka, topics)
+        worker.wait_done()
         assert worker.stop() == 0
     write_rows(servers, topics, stale)  # as a woken worker would, after the owner is gone
     assert not the_last_word_is_the_newest(servers, topics)

@@ -14,8 +14,10 @@ from app.contracts.events import Click, encode_event
 from app.kafka.partitions import partition_of
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
-from tests.support.agents import AgentsProcess, Traffic, agents, assert_golden, committed_everything, produce
+from tests.support.agents import ASSIGNED, AgentsProcess, Traffic, agents, assert_golden, produce
 from tests.support.process import SESSION_TIMEOUT_MS
+
+SLOW_AGENT_S = 4.0  # over one record
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def worker(kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path) -
 def give(worker: AgentsProcess, order: Path) -> None:
     """Give an order, and wait until it was carried out."""
     order.touch()
-    worker.wait(lambda: not order.exists(), f"the order {order.name} was not carried out", timeout_s=5)
+    worker.wait(lambda: not order.exists(), f"the order {order.name} was not carried out")
 
 
 def read(worker: AgentsProcess) -> float:
@@ -77,7 +79,7 @@ def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_we
     give(worker, orders / "resume.2")
     worker.wait(lambda: read(worker) == sent, "the paused partition did not go on")
 
-    worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+    worker.wait_done()
     assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"], users=200)
 
@@ -85,18 +87,26 @@ def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_we
 def test_what_was_worked_out_when_the_flow_stopped_is_not_lost_though_no_event_follows(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=50)
-    environment = {"RIVERTEST_ORDERS": str(orders), "RIVERTEST_SLOW_APPEND_S": "1.5"}
+    servers, held = kafka.bootstrap_servers, tmp_path / "held"
+    held.touch()
+    environment = {
+        "RIVERTEST_ORDERS": str(orders),
+        "RIVERTEST_HELD": str(held),
+        "RIVERRUN_AGENTS__FETCH_MAX_BYTES": "131072",  # several rounds, each a flood
+    }
+    sent = produce(servers, topics, Traffic(users=50).events(12_000))
     with agents(servers, topics, tmp_path / "a", environment) as worker:
-        worker.wait_ready()
-        produce(servers, topics, traffic.events(100))  # on its way to Kafka for a while
-        produce(servers, topics, traffic.events(100))  # worked out meanwhile
-        time.sleep(0.3)
+        # Its first round is held on its way to Kafka; a second batch of a partition is of the round behind it.
+        worker.wait(lambda: len(held.read_text().splitlines()) > topics.events.partitions, "no second round was begun")
         give(worker, orders / "stop-flow")
         assert read(worker) == 0
+        held.unlink()
+        worker.wait(lambda: read(worker) > 0, "the first round was not delivered")
         worker.wait(lambda: stays(lambda: read(worker), 2.0), "it went on though it was stopped")
+        assert read(worker) < sent
         give(worker, orders / "resume-flow")
-        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed", timeout_s=20)
+        worker.wait_done()
+        assert read(worker) == sent
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"])
 
@@ -114,7 +124,7 @@ def test_a_seek_is_followed_and_what_comes_again_changes_nothing(
     expected += again
     worker.wait(lambda: read(worker) == expected, "what lies behind the new place was not read again")
     expected += produce(servers, topics, traffic.events(2_000))
-    worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+    worker.wait_done()
     assert read(worker) == expected
     assert worker.metric('riverrun_events_total{outcome="replayed"') > 0
     assert worker.stop() == 0
@@ -129,7 +139,7 @@ def test_offsets_that_an_operator_sets_back_replay_the_log_and_change_nothing(
     for round_ in range(2):
         with agents(servers, topics, tmp_path / "a") as worker:
             worker.wait_ready()
-            worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+            worker.wait_done()
             assert read(worker) == sent
             assert (worker.metric('riverrun_events_total{outcome="applied"') > 0) == (round_ == 0)
             assert worker.stop() == 0
@@ -147,13 +157,14 @@ def test_a_lone_click_beside_a_slow_agent_is_answered_at_once(
     for number in range(backlog):
         producer.send(topics.catalog.name, b"anything", key=b"%d" % number)
     producer.flush()
-    with agents(servers, topics, tmp_path / "a", {"RIVERTEST_SLOW_AGENT": topics.catalog.name}) as worker:
+    slow = {"RIVERTEST_SLOW_AGENT": f"{topics.catalog.name}:{SLOW_AGENT_S}"}
+    with agents(servers, topics, tmp_path / "a", slow) as worker:
         worker.wait_ready()
         waits_s = sorted(lone_clicks(servers, topics, producer, clicks=10))
         producer.close()
-        assert statistics.median(waits_s) < 0.2, waits_s
-        assert waits_s[-1] < 1.0, waits_s  # a pause of the machine is not a delay by design
-        worker.kill()  # half a second for each record of its backlog is not waited for
+        # Whoever waits for the slow agent waits for half of a record's time; a busy machine is far from that.
+        assert statistics.median(waits_s) < SLOW_AGENT_S / 4, waits_s
+        worker.kill()  # its backlog is not waited for
 
 
 def test_a_kafka_slower_than_the_session_costs_time_and_neither_the_membership_nor_a_second_try(
@@ -169,10 +180,10 @@ def test_a_kafka_slower_than_the_session_costs_time_and_neither_the_membership_n
         worker.wait_ready()
         worker.wait(lambda: read(worker) > 0, "nothing was read")
         assert read(worker) < 6_000
-        worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
+        worker.wait_done()
         assert worker.metric("riverrun_batch_retries_total") == 0
         assert worker.metric('riverrun_events_total{outcome="replayed"') == 0
-        assert worker.log.count("assigned partitions") == 1
+        assert worker.log.count(ASSIGNED) == 1
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"], users=200)
 

@@ -17,7 +17,6 @@ from tests.support.agents import (
     AGENTS,
     agents,
     assert_golden,
-    committed_everything,
     newest_rows,
     produce,
     read_topic,
@@ -68,7 +67,7 @@ def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
             lambda: worker.metric("riverrun_events_total") >= len(GOOD) + 2 * topics.events.partitions - 1,
             "not every event came home",
         )
-        worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        worker.wait_done()
         read, accepted = (worker.metric(f"riverrun_events_{name}_total") for name in ("read", "accepted"))
         assert read - accepted == worker.metric("riverrun_dead_letters_total") == len(BAD)
         assert worker.stop() == 0
@@ -108,7 +107,7 @@ def test_a_log_in_takes_the_interests_along_and_forget_erases_both(
             lambda: newest_rows(read_topic(kafka.bootstrap_servers, topics.interests_changelog.name)) == {},
             "ada and her anonymous self were not erased",
         )
-        worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        worker.wait_done()
         assert worker.stop() == 0
     assert assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"]) == {}
 
@@ -126,7 +125,7 @@ def test_an_events_topic_that_was_made_anew_is_refused(kafka: ResolvedKafka, top
     ):
         time.sleep(0.1)
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
-        assert worker.process.wait(20) == 4
+        assert worker.ended() == 4
         assert f"{topics.events.name} was deleted and made again" in worker.log
         assert "Traceback" not in worker.log
 

@@ -16,12 +16,10 @@ from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
 from app.kafka.topics import Topics, load_topics
 from tests.support.agents import (
-    AgentsProcess,
     LogRecord,
     Traffic,
     agents,
     assert_golden,
-    committed_everything,
     golden_rows,
     last_rows,
     produce,
@@ -36,10 +34,6 @@ COMPACTED_AT_ONCE = {
     "min.cleanable.dirty.ratio": "0.01",
     "delete.retention.ms": "100",
 }
-
-
-def wait_done(worker: AgentsProcess, servers: str, topics: Topics) -> None:
-    worker.wait(lambda: committed_everything(servers, topics), "not everything was committed")
 
 
 @contextmanager
@@ -100,7 +94,7 @@ def test_a_changelog_that_is_compacted_under_load_restores_the_table(own_kafka: 
     shutil.rmtree(tmp_path / "a")
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         assert worker.metric("riverrun_changelog_holes_total") == 0
         assert worker.stop() == 0
     assert_golden(servers, topics, [tmp_path / "a"], users=50)
@@ -117,7 +111,7 @@ def test_gaps_that_compaction_leaves_in_the_events_are_stepped_over(own_kafka: L
     with agents(servers, topics, tmp_path / "a") as worker:  # it has a cursor when the gaps come
         worker.wait_ready()
         produce(servers, topics, traffic.events(500))
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         assert worker.stop() == 0
     consumed = read_topic(servers, topics.events.name)
     configure(servers, topics.events.name, COMPACTED_AT_ONCE)
@@ -131,7 +125,7 @@ def test_gaps_that_compaction_leaves_in_the_events_are_stepped_over(own_kafka: L
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(500))
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         left = [record for record in read_topic(servers, topics.events.name) if not was_in(consumed, record)]
         assert worker.metric("riverrun_events_read_total") == len(left)
         assert worker.stop() == 0
@@ -145,7 +139,7 @@ def test_events_that_expired_before_they_were_read_are_stepped_over(
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(500))
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         assert worker.stop() == 0
     consumed = read_topic(servers, topics.events.name)
     produce(servers, topics, traffic.events(1_000))
@@ -156,7 +150,7 @@ def test_events_that_expired_before_they_were_read_are_stepped_over(
     assert left[0].offset == 200
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         assert worker.metric("riverrun_events_read_total") == len(left)
         assert worker.stop() == 0
     assert_states(servers, topics, tmp_path / "a", [*consumed, *left])
@@ -200,14 +194,14 @@ def test_an_events_topic_that_is_made_anew_under_a_running_worker_ends_it_with_t
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))
-        wait_done(worker, servers, topics)
+        worker.wait_done()
         with administered(servers) as admin:
             admin.delete_topics([topics.events.name])
         make_again(servers, topics)
-        assert worker.process.wait(30) in {3, 4}  # it looked before the topic was there again, or after
+        assert worker.ended() in {3, 4}  # it looked before the topic was there again, or after
         assert "Traceback" not in worker.log
     with agents(servers, topics, tmp_path / "a") as worker:
-        assert worker.process.wait(30) == 4
+        assert worker.ended() == 4
         assert f"{topics.events.name} was deleted and made again" in worker.log
 
 

@@ -17,7 +17,6 @@ from tests.support.agents import (
     Traffic,
     agents,
     assert_golden,
-    committed_everything,
     last_rows,
     newest_rows,
     produce,
@@ -53,10 +52,6 @@ def replayed(worker: AgentsProcess) -> float:
     return worker.metric('riverrun_events_total{outcome="replayed"')
 
 
-def wait_done(worker: AgentsProcess, kafka: ResolvedKafka, topics: Topics) -> None:
-    worker.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
-
-
 def works(worker: AgentsProcess) -> None:
     """Wait until it has got partitions, and events from them."""
     worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "it got no work")
@@ -74,7 +69,7 @@ def test_partitions_that_are_given_up_under_load_are_committed_first_so_that_not
                     works(comes.wait_ready())
                     assert replayed(comes) == 0
                     assert comes.stop() == 0
-        wait_done(stays, kafka, topics)
+        stays.wait_done()
         assert replayed(stays) == 0
         assert stays.metric("riverrun_changelog_holes_total") == 0
         assert stays.stop() == 0
@@ -98,7 +93,7 @@ def test_generations_that_follow_one_another_under_load_lose_nothing(
             with agents(servers, topics, folders[1]) as second:
                 works(second.wait_ready())
                 assert second.stop() == 0
-        wait_done(stays, kafka, topics)
+        stays.wait_done()
         assert stays.stop() == 0
     assert_golden(servers, topics, folders, users=300)
 
@@ -111,7 +106,7 @@ def test_a_standby_takes_over_without_restoring_what_it_already_has(
         owner.wait_ready()
         works_beside(owner, heir, topics)
         produce(servers, topics, traffic.events(8_000))
-        wait_done(heir, kafka, topics)
+        heir.wait_done()
         log = read_topic(servers, topics.interests_changelog.name)
         # Each follows what the other writes: every record is restored by one worker besides the one that wrote it.
         heir.wait(lambda: restored(owner) + restored(heir) >= len(log), "the standbys did not follow")
@@ -123,7 +118,7 @@ def test_a_standby_takes_over_without_restoring_what_it_already_has(
             lambda: heir.metric("riverrun_assigned_partitions") == topics.events.partitions,
             "the heir did not take over",
         )
-        wait_done(heir, kafka, topics)
+        heir.wait_done()
         assert restored(heir) - before < 50
         assert heir.stop() == 0
     assert_golden(servers, topics, folders, users=500)
@@ -151,9 +146,9 @@ def test_two_workers_under_one_command_share_the_partitions_and_stop_in_order(
     traffic = Traffic(users=300)
     produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
     with agents(kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_AGENTS__PROCESSES": "2"}) as command:
-        command.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        command.wait_done()
         command.wait(lambda: len(set(re.findall(r"serving partitions ([\d, ]+)", command.log))) > 1, "one did all")
         produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
-        command.wait(lambda: committed_everything(kafka.bootstrap_servers, topics), "not everything was committed")
+        command.wait_done()
         assert command.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"], users=300)

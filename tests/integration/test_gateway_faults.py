@@ -185,7 +185,7 @@ def test_the_end_finishes_what_is_under_way_tells_streams_to_come_again_and_leav
             answer = b"".join(iter(lambda: under_way.recv(65_536), b""))
             assert answer.startswith(b"HTTP/1.1 200 ")
             assert b'"accepted":50' in answer
-            assert first.process.wait(20) == 0
+            assert first.ended() == 0
             assert time.monotonic() - began_s < GRACE_S  # nothing was cut
     with gateway(servers, topics, tmp_path / "gateway", port=port) as second:
         second.wait_ready()
@@ -217,7 +217,7 @@ def test_while_kafka_is_away_lists_are_served_and_events_refused_and_then_all_is
             publish_lists(servers, topics, [lists_of("ann", 8, "amelie")])
             assert next(lists)["state_version"] == 8
         process.send(signal.SIGTERM)
-        assert process.process.wait(20) == 0
+        assert process.ended() == 0
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning_by_a_running_and_by_a_new_gateway(

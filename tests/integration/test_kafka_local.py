@@ -24,6 +24,7 @@ from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
 from app.kafka.topics import load_topics
 from app.settings import Settings
+from tests.support.process import WAIT_S
 
 STARTER = """
 import os, sys, time
@@ -37,8 +38,8 @@ with local_kafka(load_settings(), lambda _: None) as kafka:
 """
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + WAIT_S
     while not condition():
         if time.monotonic() > deadline:
             return False

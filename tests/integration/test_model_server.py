@@ -147,9 +147,7 @@ def test_requests_become_lists_and_the_catalog_is_live(shop: Shop) -> None:
 
         assert server.metric("riverrun_event_to_recommendation_seconds_count") == 3
         assert server.get("/healthz")[0] == 200
-        started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 5
     assert uncommitted(shop.bootstrap_servers, shop.topics) == 0
 
 
@@ -255,5 +253,5 @@ def test_a_broker_that_goes_away_is_waited_for(own_kafka: LocalKafka, models_dir
 
 def test_without_a_model_version_it_says_what_to_do(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
     with model_server(kafka.bootstrap_servers, topics, tmp_path / "models", tmp_path / "log") as server:
-        assert server.process.wait(60) == 6
+        assert server.ended() == 6
         assert "Run `riverrun train`" in server.log

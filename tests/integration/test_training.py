@@ -85,13 +85,18 @@ def _hears_ctrl_c() -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "app.cli.main", "train", "--threads", "1", "--models-dir", str(tmp_path)]
+    command = [
+        *(sys.executable, "-m", "app.cli.main", "train", "--threads", "1", "--models-dir", str(tmp_path)),
+        *("--checkpoint-every-s", "0"),
+    ]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         preexec_fn=_hears_ctrl_c,  # noqa: PLW1509  # nothing but a signal's disposition is changed
     ) as process:  # fmt: skip
         try:
-            time.sleep(12)  # somewhere in the import, the reading or the first epochs: nothing may be left in any case
+            while not list(tmp_path.glob(f"{FOLDER}/*/checkpoint.pt")):  # in the first epoch, then
+                assert process.poll() is None, "it ended before it could be interrupted"
+                time.sleep(0.05)
             os.kill(process.pid, signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         finally:

@@ -39,4 +39,5 @@ def test_a_million_items_train_in_seconds_and_a_gigabyte() -> None:
     # Adam's table is 384 MB of it, the best weights and those of validation another 384. One step's full logits alone
     # would be 2,400 MB.
     assert peak.mb() - before_mb < 1_300
-    assert time.process_time() - began_s < 25
+    # Of 15 s on a quiet core; with a softmax over everything it were many minutes.
+    assert time.process_time() - began_s < 60

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from model_server.model.members import each_of
 from model_server.training.execution import Execution
 from model_server.training.loop import Progress
 from model_server.training.run import TrainingJob, train_model
@@ -17,15 +18,15 @@ from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
 
 def outcome(team: Team, device: torch.device, negatives: int) -> dict[str, Any]:
-    """Losses by step and the table's weights; 0 negatives: every position is compared with all items."""
+    """Losses by step and the tables' weights of two members; 0 negatives: all items are compared with."""
     options = tiny_options(
-        epochs=3, batch_sequences=32, negatives=negatives, dropout=0.0, id_dropout=0.0, kind_dropout=0.0
+        members=2, epochs=2, batch_sequences=32, negatives=negatives, dropout=0.0, id_dropout=0.0, kind_dropout=0.0
     )
     dataset = planted_dataset()
     heard: list[Progress] = []
     job = TrainingJob(dataset, dataset.interactions, 0, 14, Execution(team=team))
     model = train_model(job, HashEncoder(), options, device, heard.append)
-    weights = model.network.state_dict()["item_ids.weight"].flatten().tolist()
+    weights = torch.cat([member.item_ids.weight.flatten() for member in each_of(model.network)]).tolist()
     return {"losses": [progress.loss for progress in heard], "weights": weights}
 
 

@@ -2,11 +2,13 @@
 
 import json
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import rocksdict
@@ -26,6 +28,7 @@ AGENTS = (sys.executable, "-m", "app.cli.main", "agents")
 FAULTY_AGENTS = (sys.executable, "-m", "tests.support.agents_main")
 LIMITS = IntakeLimits(max_event_bytes=65_536, max_future_ms=86_400_000)
 OFFSET_KEY = b"__faust\0offset__"
+ASSIGNED = "assigned partitions"  # what a worker logs at every assignment
 
 Rows = dict[str, bytes]
 
@@ -56,10 +59,24 @@ class AgentsProcess(ServiceProcess):
         state_dir.mkdir(parents=True, exist_ok=True)
         prefix = topics.events.name.removesuffix("events")
         command = FAULTY_AGENTS if any(name.startswith("RIVERTEST_") for name in environment) else AGENTS
+        self._consumed = partial(committed_everything, bootstrap_servers, topics)
         super().__init__(
             [*command, "--topic-prefix", prefix, "--state-dir", str(state_dir), "--metrics-port", "0"],
             bootstrap_servers, state_dir.parent / f"{state_dir.name}.log", environment,
         )  # fmt: skip
+
+    def wait_done(self) -> None:
+        """Wait until the group has committed the ends of all partitions of events."""
+        self.wait(self._consumed, "not everything was committed")
+
+    def wake(self) -> None:
+        """SIGCONT, and wait until it got partitions anew: what it had in hand was done or refused before that."""
+        assignments = self.log.count(ASSIGNED)
+        self.send(signal.SIGCONT)
+        self.wait(
+            lambda: self.log.count(ASSIGNED) > assignments and self.metric("riverrun_assigned_partitions") > 0,
+            "the woken worker got no partitions",
+        )
 
 
 @contextmanager

@@ -4,8 +4,9 @@ RIVERTEST_FAULT is `<point>:<signal>:<file>`: the first time the worker reaches 
 removes the file and sends itself the signal. The points are the ones between the steps of one batch:
 `processed`, `appending` (past the lease check, before the rows are sent), `appended` (the changelog acknowledged, the
 copies not even sent) and `written` (to RocksDB); and `restored`, after a write of rows that were restored.
-RIVERTEST_SLOW_AGENT names a topic that a plain, slow Faust agent consumes in the same application.
+RIVERTEST_SLOW_AGENT is `<topic>:<seconds>`: a plain Faust agent in the same application takes so long over each record.
 RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
+RIVERTEST_HELD is a file: no append begins while it exists. Its lines are the batches that were worked out meanwhile.
 RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
 """
 
@@ -13,7 +14,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,14 +52,14 @@ class Fault:
 class FaultyPublisher:
     """The real publisher with two points, and slower."""
 
-    def __init__(self, publisher: Any, changelog: str, fault: Fault, slow_s: float) -> None:
-        self._publisher, self._changelog, self._fault, self._slow_s = publisher, changelog, fault, slow_s
+    def __init__(self, publisher: Any, changelog: str, fault: Fault, hold_up: Callable[[], Awaitable[None]]) -> None:
+        self._publisher, self._changelog, self._fault, self._hold_up = publisher, changelog, fault, hold_up
         self.publish, self.stop, self.build_rows = publisher.publish, publisher.stop, publisher.build_rows
 
     async def send(self, topic: str, *args: Any) -> Any:
         """Send; strike before or after."""
         if topic == self._changelog:
-            await asyncio.sleep(self._slow_s)
+            await self._hold_up()
             self._fault.reached("appending")
         elif self._fault.waits_for("appended"):
             await asyncio.sleep(COPIES_BEHIND_S)
@@ -83,6 +84,13 @@ class FaultyTable:
             self._fault.reached("written" if self._fault.delivering else "restored")
 
 
+async def hold_up(held: Path) -> None:
+    """Make an append wait."""
+    await asyncio.sleep(float(os.environ.get("RIVERTEST_SLOW_APPEND_S", "0")))
+    while held.exists():  # noqa: ASYNC110, ASYNC240  # a small local file
+        await asyncio.sleep(0.02)
+
+
 async def wire_with_faults(
     config: Any, metrics: Metrics, progress: Progress, on_failure: Callable[[BaseException], None]
 ) -> Any:
@@ -91,27 +99,31 @@ async def wire_with_faults(
 
     wired = await wire_agents(config, metrics, progress, on_failure)
     parts = wired.app.path_parts
-    slow_s = float(os.environ.get("RIVERTEST_SLOW_APPEND_S", "0"))
-    if "RIVERTEST_FAULT" in os.environ or slow_s:
+    if {"RIVERTEST_FAULT", "RIVERTEST_SLOW_APPEND_S", "RIVERTEST_HELD"} & os.environ.keys():
+        held = Path(os.environ.get("RIVERTEST_HELD", "/nowhere"))
         fault = Fault(os.environ.get("RIVERTEST_FAULT", "never:SIGCONT:/nowhere"))
         process = parts.process
 
         def faulty_process(*args: Any) -> Any:
             processed = process(*args)
             fault.reached("processed")
+            if held.exists():
+                with held.open("a") as lines:
+                    lines.write("a batch\n")
             return processed
 
         wired.app.path_parts = replace(
             parts,
             process=faulty_process,
-            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault, slow_s),  # type: ignore[arg-type]  # as good
+            publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault, partial(hold_up, held)),  # type: ignore[arg-type]  # as good
             table=FaultyTable(parts.table, fault),  # type: ignore[arg-type]  # as good
         )
-    if topic := os.environ.get("RIVERTEST_SLOW_AGENT"):
+    if "RIVERTEST_SLOW_AGENT" in os.environ:
+        topic, seconds = os.environ["RIVERTEST_SLOW_AGENT"].split(":")
 
         async def slow(stream: Any) -> None:
             async for _ in stream:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(float(seconds))
 
         wired.app.agent(wired.app.topic(topic, value_type=bytes), name="slow")(slow)
     if folder := os.environ.get("RIVERTEST_ORDERS"):

@@ -13,7 +13,7 @@ from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset, Interactions
 from app.interests.state import Interaction, Kind
 from model_server.evaluation.baselines.context import Context
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 from model_server.model.config import NetworkConfig
 from model_server.model.network import SequenceNetwork
 from model_server.text.encoder import OnProgress

@@ -21,7 +21,7 @@ from torch.nn import functional
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import PADDING, batches, choice_with, chunks, minimise, padded, seeded
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 _DIMENSION: Final = 64
 _LENGTH: Final = 50

@@ -28,7 +28,7 @@ from model_server.counts.neighbours import NeighbourTable, score_many
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import minimise, seeded
 from model_server.evaluation.baselines.pairs import history_ends, newest_first
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 RERANKED: Final = 50
 _ITEM_TOKENS: Final = 10

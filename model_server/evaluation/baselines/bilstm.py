@@ -22,7 +22,7 @@ from app.data.interactions import Interactions
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import minimise, seeded
 from model_server.evaluation.baselines.pairs import HistoryEnd, history_ends, newest_first
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 _WORDS: Final = 20_000
 _ITEM_WORDS: Final = 16

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
 from app.data.wheels import OnMessage
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 from model_server.text.encoder import TextEncoder
 
 

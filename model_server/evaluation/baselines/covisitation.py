@@ -9,7 +9,7 @@ from app.data.interactions import Interactions
 from model_server.counts.covisitation import READING, CoVisitationOptions
 from model_server.counts.covisitation import CoVisitation as Counts
 from model_server.counts.entries import newest_readings
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 _NEVER_FADE: Final = 1e9
 _EVERY_NEIGHBOUR: Final = 2_048  # a larger catalog is cut there

@@ -17,7 +17,7 @@ from app.data.interactions import Interactions
 from model_server.counts.matrices import user_items
 from model_server.counts.neighbours import Reading, history_matrix
 from model_server.evaluation.baselines.context import Context, Frozen
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 # What was best on validation (MovieLens-100K).
 _ALS: Final = {"factors": 32, "regularization": 0.05, "alpha": 1.0, "iterations": 15}

@@ -14,7 +14,7 @@ from model_server.counts.item_knn import KnnOptions
 from model_server.counts.matrices import basket_items, baskets_of, user_items
 from model_server.counts.neighbours import NeighbourTable, Reading, score_many
 from model_server.evaluation.baselines.context import Context, Frozen
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 Learn = Callable[[sparse.csr_array], NeighbourTable]
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from app.data.interactions import Interactions
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.baselines.descent import choice_with, minimise, seeded
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 _DIMENSION: Final = 32
 _BATCH: Final = 1_024

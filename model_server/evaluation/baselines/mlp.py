@@ -19,7 +19,7 @@ from app.data.interactions import Interactions
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import PADDING, batches, chunks, minimise, padded, seeded
 from model_server.evaluation.baselines.features import item_features
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 _DIMENSION: Final = 64
 _HIDDEN: Final = 64

@@ -10,7 +10,7 @@ from app.data.interactions import Interactions
 from app.data.popularity import MS_PER_DAY
 from model_server.counts.matrices import baskets_of
 from model_server.evaluation.baselines.popularity import DecayedPopularity
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 # Any own count that matters is far above this (.99 ** 1,000 days is 4e-5), any sum of popularity below.
 _TIE: Final = 1e-6

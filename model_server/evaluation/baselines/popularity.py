@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
 from app.data.popularity import MS_PER_DAY
-from model_server.evaluation.cases import Cases
+from model_server.judging.cases import Cases
 
 
 class Popularity:

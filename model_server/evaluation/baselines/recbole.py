@@ -22,7 +22,7 @@ from app.data.interactions import Interactions
 from app.errors import SettingsError
 from model_server.evaluation.baselines.context import Context, Frozen
 from model_server.evaluation.baselines.descent import PADDING, batches, chunks, minimise, padded, seeded
-from model_server.evaluation.cases import Cases, Fit
+from model_server.judging.cases import Cases, Fit
 
 _LENGTH: Final = 50
 _MASKED: Final = 0.2

@@ -17,7 +17,7 @@ from model_server.evaluation.baselines.matrix_factorization import matrix_factor
 from model_server.evaluation.baselines.mlp import mlp
 from model_server.evaluation.baselines.own import OwnFrequency, cart_likeness
 from model_server.evaluation.baselines.popularity import DecayedPopularity, Popularity
-from model_server.evaluation.cases import Fit, Recommender
+from model_server.judging.cases import Fit, Recommender
 
 
 def popularity(context: Context) -> Fit:

@@ -14,7 +14,7 @@ from app.cli.main import interrupted
 def riverrun(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "app.cli.main", *arguments],
-        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60,
+        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ POOL = (
     "import sys; from stream_agents.pool import run_pool; run_pool([[sys.executable, '-c', each] for each in {}], 3.0)"
 )
 WAITS = "import os, pathlib, time; pathlib.Path({!r}, str(os.getpid())).touch(); time.sleep(60)"
-FAILS = "import sys, time; time.sleep(0.5); sys.exit(7)"
+FAILS = "import os, sys, time\nwhile not os.listdir({!r}): time.sleep(0.01)\nsys.exit(7)"  # once the other one is there
+HANGS_S = 30.0
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITS
 
 
@@ -26,7 +27,7 @@ def pool(*programs: str) -> "subprocess.Popen[str]":
 
 
 def started(folder: Path, count: int) -> list[int]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS_S
     while len(pids := [int(each.name) for each in folder.iterdir()]) < count:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -58,15 +59,15 @@ def test_sigterm_stops_all(tmp_path: Path) -> None:
     with pool(*[WAITS.format(str(tmp_path))] * 2) as parent:
         pids = started(tmp_path, 2)
         parent.terminate()
-        _, words = parent.communicate(timeout=10)
+        _, words = parent.communicate(timeout=HANGS_S)
     assert "2 of 2 workers did not stop in order: SIGTERM, SIGTERM" in words  # these do not know how to
     assert not any(map(alive, pids))
 
 
 def test_one_that_fails_takes_the_others_along_and_is_named(tmp_path: Path) -> None:
-    with pool(WAITS.format(str(tmp_path)), FAILS) as parent:
+    with pool(WAITS.format(str(tmp_path)), FAILS.format(str(tmp_path))) as parent:
         (pid,) = started(tmp_path, 1)
-        _, words = parent.communicate(timeout=10)
+        _, words = parent.communicate(timeout=HANGS_S)
     assert parent.returncode == 1
     assert "Worker 1 of 2 ended by itself (exit code 7)" in words
     assert not alive(pid)
@@ -76,7 +77,7 @@ def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     with pool(STUBBORN.format(str(tmp_path))) as parent:
         (pid,) = started(tmp_path, 1)
         parent.terminate()
-        parent.communicate(timeout=10)
+        parent.communicate(timeout=HANGS_S)
     assert not alive(pid)
 
 
@@ -84,8 +85,8 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     with pool(*[WAITS.format(str(tmp_path))] * 2) as parent:
         pids = started(tmp_path, 2)
         parent.send_signal(signal.SIGKILL)
-        parent.communicate(timeout=10)
-    deadline = time.monotonic() + 5
+        parent.communicate(timeout=HANGS_S)
+    deadline = time.monotonic() + HANGS_S
     while any(map(alive, pids)):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from app.data.interactions import Interactions
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
-from model_server.evaluation.cases import Cases
 from model_server.evaluation.facts import item_facts
 from model_server.evaluation.predictions import rating_errors
 from model_server.evaluation.protocols import StreamOptions, stream
 from model_server.evaluation.staleness import Lag, late
+from model_server.judging.cases import Cases
 from tests.support.model import dataset_of, interactions_of
 
 LOG = interactions_of([(0, item, item) for item in range(6)], users=1, items=9)

@@ -8,7 +8,7 @@ import pytest
 from app.data.interactions import Dataset, Interactions
 from app.errors import DataError
 from model_server.evaluation.basket import BasketRequest, basket_numbers, basket_plan
-from model_server.evaluation.questions import Plan, Question
+from model_server.judging.questions import Plan, Question
 from tests.support.model import dataset_of, interactions_of
 
 MINUTE_MS = 60_000

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from app.data.interactions import Interactions
-from model_server.evaluation.cases import Cases
 from model_server.evaluation.robustness import Noise, kept_share
 from model_server.evaluation.staleness import Lag, lags_of, late
+from model_server.judging.cases import Cases
 from tests.support.model import interactions_of
 
 MINUTE_MS = 60_000

@@ -7,8 +7,8 @@ import torch
 
 from app.errors import DataError
 from model_server.evaluation.baselines.context import Context
-from model_server.evaluation.cases import Fit
 from model_server.evaluation.contestants import OwnFits, contestants, default_models
+from model_server.judging.cases import Fit
 from tests.support.model import HashEncoder, planted_dataset
 
 CONTEXT = Context(

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from app.interests.state import Kind
-from model_server.evaluation.metrics import case_metrics
 from model_server.evaluation.predictions import rating_errors, response_metrics
 from model_server.evaluation.tally import Answers
+from model_server.judging.metrics import case_metrics
 
 CASES = 400
 

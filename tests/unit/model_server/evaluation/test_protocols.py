@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from app.data.interactions import Interactions
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.baselines.popularity import DecayedPopularity
-from model_server.evaluation.cases import Cases, Recommender
 from model_server.evaluation.facts import item_facts
 from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
-from model_server.evaluation.questions import Plan
 from model_server.evaluation.recommender import Surroundings, riverrun
 from model_server.evaluation.tally import Answers
+from model_server.judging.cases import Cases, Recommender
+from model_server.judging.questions import Plan
 from model_server.training.run import TrainingJob, train_model
 from tests.support.model import HashEncoder, cases_of, dataset_of, interactions_of, planted_dataset, tiny_options
 

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from model_server.evaluation.bootstrap import Interval
 from model_server.evaluation.report import ModelReport, Report, tables_of
+from model_server.judging.bootstrap import Interval
 
 SURE = Interval(0.0341, 0.0272, 0.0411)
 MEASURES = ("hr10", "recall10", "ndcg10", "mrr10", "uncapped_recall10")

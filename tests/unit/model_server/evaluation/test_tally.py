@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model_server.evaluation.facts import ItemFacts, item_facts
-from model_server.evaluation.questions import Question
 from model_server.evaluation.tally import Answers, Tally, cases_at_once
+from model_server.judging.questions import Question
 from tests.support.model import cases_of, dataset_of, interactions_of
 
 LOG = interactions_of([(0, 1, 1), (0, 2, 2), (1, 0, 3)], users=2, items=5)

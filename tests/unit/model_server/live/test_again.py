@@ -22,9 +22,7 @@ from app.surfaces.surface import Hide, Source, SourceSpec, Surface, Surfaces, lo
 from app.surfaces.touches import History, history_of
 from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.basket import Task
-from model_server.evaluation.cases import Cases
 from model_server.evaluation.contestants import RIVERRUN
-from model_server.evaluation.metrics import top_items
 from model_server.evaluation.own_models import OwnModels, Wanted
 from model_server.evaluation.ranked import RankedRecommender, as_served
 from model_server.evaluation.recommender import VersionRecommender
@@ -34,6 +32,8 @@ from model_server.hybrid.sources import hybrid_of
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.items.view import Listing
+from model_server.judging.cases import Cases
+from model_server.judging.metrics import top_items
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import UserEncoder

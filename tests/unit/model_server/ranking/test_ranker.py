@@ -10,7 +10,7 @@ import pytest
 from app.data.local_time import MS_PER_DAY
 from app.errors import ModelVersionError
 from model_server.evaluation.basket import BasketRequest, basket_plan
-from model_server.evaluation.questions import Question
+from model_server.judging.questions import Question
 from model_server.ranking.candidates import CandidateOptions
 from model_server.ranking.facts import facts_of
 from model_server.ranking.files import StoredRanker, load_ranker, save_ranker

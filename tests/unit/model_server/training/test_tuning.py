@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model_server.evaluation.metrics import RankingMetrics
+from model_server.judging.metrics import RankingMetrics
 from model_server.training.loop import Progress
 from model_server.training.options import TrainingOptions
 from model_server.training.tuning import Search

@@ -15,7 +15,7 @@ from model_server.evaluation.baselines.features import item_features
 from model_server.evaluation.baselines.matrix_factorization import matrix_factorization
 from model_server.evaluation.baselines.mlp import mlp
 from model_server.evaluation.baselines.pairs import history_ends
-from model_server.evaluation.cases import Fit
+from model_server.judging.cases import Fit
 from tests.support.model import HashEncoder, baseline_context, cases_of, dataset_of, interactions_of, planted_dataset
 
 WALKS = planted_dataset(users=80, items=24)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_server.evaluation.bootstrap import Interval, bootstrap
+from model_server.judging.bootstrap import Interval, bootstrap
 
 
 def test_a_difference_that_is_there_is_found_and_noise_is_not() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from model_server.evaluation.metrics import case_metrics, ranking_metrics, relevant_ranks, target_ranks, top_items
+from model_server.judging.metrics import case_metrics, ranking_metrics, relevant_ranks, target_ranks, top_items
 
 
 def test_ranks_count_from_one() -> None:
