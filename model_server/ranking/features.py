@@ -7,14 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.data.local_time import MS_PER_DAY
 from model_server.ranking.affinity import affinity_features, cart_features, source_features
-from model_server.ranking.frame import LONG_AGO, Columns, Frame
-from model_server.ranking.groups import Groups, Numbers, places_within
-from model_server.ranking.habits import RATE_DAYS, dayparts
-from model_server.ranking.own import DECAY_A_DAY
-
-_LATELY_DAYS: Final = 30
+from model_server.ranking.frame import Columns, Frame
+from model_server.ranking.groups import Groups
+from model_server.ranking.habits import dayparts
+from model_server.ranking.user_features import own_features, user_features
 
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -117,91 +114,6 @@ def features(frame: Frame) -> NDArray[np.float32]:
     return matrix
 
 
-def _own(frame: Frame) -> Columns:
-    own, found, tables = frame.own, frame.in_own, frame.tables
-    since = found.summed(own.last_days, LONG_AGO)
-    first_days = found.summed(own.first_days, LONG_AGO)
-    occasions, decayed = found.summed(own.occasions), found.summed(own.decayed)
-    several = own.occasions > 1
-    gaps = np.maximum(own.occasions - 1, 1)
-    rhythm = found.summed(np.where(several, (own.first_days - own.last_days) / gaps, np.nan), np.nan)
-    at_least = np.maximum(rhythm, 0.5)
-    again = np.maximum(occasions - 1, 0)
-    usual = np.log(tables.habits.rhythm_days[frame.pairs.items])
-    leaning = np.exp((np.where(again > 0, np.log(at_least), 0) * again + 2 * usual) / (again + 2))
-    gap = _visits(frame)["user_gap"].astype(np.float64)
-    rate = tables.habits.rate[frame.pairs.items]
-    # A gamma prior with the item's rate, worth one visit with it; days in units of RATE_DAYS.
-    decayed_days = (1 - DECAY_A_DAY**first_days) / (1 - DECAY_A_DAY)
-    expected = (again + 1) / (first_days / RATE_DAYS + 1 / rate)
-    lately = (np.maximum(decayed - DECAY_A_DAY**first_days, 0) + 1) / (decayed_days / RATE_DAYS + 1 / rate)
-    recent = {f"own_last{visits}": found.summed(own.recent[:, place]) for place, visits in enumerate((1, 2, 3, 5))}
-    return recent | {
-        "own_count": found.summed(own.count),
-        "own_occasions": occasions,
-        "own_decayed": decayed,
-        "own_fast": found.summed(own.fast),
-        "own_since": since,
-        "own_first_days": first_days,
-        "own_rhythm": rhythm,
-        "own_due": since / at_least,
-        "own_item_due": np.where(found.there, since / leaning, np.nan),
-        "own_visits_since": since / np.maximum(gap, 0.5),
-        "own_rate": occasions / (first_days + 14) * 30,
-        "own_here": found.summed(own.here),
-        "own_share": decayed / frame.decayed_of_owner[frame.pairs.owners],
-        "own_place": np.where(found.there, places_within(frame.pairs.owners, decayed), LONG_AGO),
-        "own_hazard": decayed * tables.habits.repeat[frame.pairs.items],
-        "own_expected": np.where(found.there, expected * gap / RATE_DAYS, np.nan),
-        "own_lately": np.where(found.there, lately * gap / RATE_DAYS, np.nan),
-        "own_of_type": found.summed(_places_in_type(frame), LONG_AGO),
-    }
-
-
-def _places_in_type(frame: Frame) -> Numbers:
-    """(P,) 0 for what an owner had most of its type."""
-    own, types = frame.own, frame.tables.facts.types
-    return places_within(own.owners * (int(types.max(initial=0)) + 1) + types[own.items], own.decayed)
-
-
-def _visits(frame: Frame) -> Columns:
-    """The user's pace, as far as the newest interactions tell."""
-    lines, users, now_ms = frame.newest, len(frame.moments), frame.moments.now_ms
-    count = np.bincount(lines.owners, minlength=users)
-    visits, oldest_ms, newest_ms = np.ones(users), now_ms.copy(), now_ms.copy()
-    ends = np.cumsum(count)
-    some = count > 0
-    first, last = (ends - count)[some], ends[some] - 1
-    visits[some], oldest_ms[some], newest_ms[some] = lines.visits_ago[first], lines.ts_ms[first], lines.ts_ms[last]
-    gap = (newest_ms - oldest_ms) / MS_PER_DAY / np.maximum(visits - 1, 1)
-    owners = frame.pairs.owners
-    return {
-        "user_gap": gap[owners],
-        "user_since": ((now_ms - newest_ms) / MS_PER_DAY)[owners],
-        "user_size": (count / visits)[owners],
-    }
-
-
-def _user(frame: Frame) -> Columns:
-    own, users, owners = frame.own, len(frame.moments), frame.pairs.owners
-    different = np.bincount(own.owners, minlength=users)
-    interactions = np.bincount(own.owners, weights=own.count, minlength=users)
-    days = np.zeros(users)
-    np.maximum.at(days, own.owners, own.first_days)
-    lately = np.bincount(own.owners, weights=own.last_days <= _LATELY_DAYS, minlength=users)
-    new = np.bincount(own.owners, weights=own.first_days <= _LATELY_DAYS, minlength=users)
-    lines = frame.newest
-    at_place = (lines.places == frame.moments.places[lines.owners]) & (lines.places >= 0)
-    here = np.bincount(lines.owners, weights=at_place, minlength=users)
-    return _visits(frame) | {
-        "user_items": different[owners],
-        "user_repeats": (1 - different / np.maximum(interactions, 1))[owners],
-        "user_days": days[owners],
-        "user_new": (new / np.maximum(lately, 1))[owners],
-        "user_here": (here / np.maximum(np.bincount(lines.owners, minlength=users), 1))[owners],
-    }
-
-
 def _item(frame: Frame) -> Columns:
     counts, habits, facts, items = frame.tables.counts, frame.tables.habits, frame.tables.facts, frame.pairs.items
     of_type = np.bincount(facts.types, weights=counts.popular)[facts.types[items]]
@@ -248,8 +160,8 @@ def _promotion(frame: Frame) -> Columns:
 
 
 _PARTS: Final[tuple[Callable[[Frame], Columns], ...]] = (
-    _own,
-    _user,
+    own_features,
+    user_features,
     _item,
     _place,
     affinity_features,

@@ -25,7 +25,6 @@ from model_server.hybrid.blend import Ordered
 from model_server.hybrid.served import ServedModel, Users
 from model_server.hybrid.sources import PopularSlots
 from model_server.items.index import ItemIndex
-from model_server.items.search import Search
 from model_server.items.view import IndexView
 from model_server.scoring.candidates import Candidates, Explained, Hiding
 from model_server.scoring.popular import PopularItems
@@ -82,25 +81,6 @@ class _Chunk:
         """The anchors among (N, *) vectors or texts."""
         slots, real = (torch.from_numpy(each).to(vectors.device) for each in (self.anchors.items, self.anchors.real))
         return AnchorVectors(rows_of(vectors, slots), real)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """What a source is asked for B users.
-
-    Args:
-        search: what answers.
-        vectors: (N, *) what is searched, by slot.
-        anchors: what the answers are compared with.
-        queries: (B, *).
-        known: (B,) bool, who has a query; the others find nothing.
-    """
-
-    search: Search
-    vectors: Tensor
-    anchors: AnchorVectors
-    queries: Tensor
-    known: Tensor
 
 
 class Scorer:
@@ -217,26 +197,23 @@ class Scorer:
         A source of their own, because a softmax trained on other items ranks them badly against those.
         """
         view = chunk.view
-        if view.new_by_text is None:
+        search = view.new_by_text
+        if search is None:
             return {}
         anchors = chunk.anchors_in(view.texts)
         queries, known = content_profiles(anchors, _FADING), anchors.real.any(dim=1)
-        return self._answered(Source.NEW, chunk, _Asked(view.new_by_text, view.texts, anchors, queries, known))
-
-    def _answered(self, source: Source, chunk: _Chunk, asked: _Asked) -> dict[tuple[Source, Hiding], Explained]:
-        """The source's best once per way of hiding, explained."""
         found = {}
-        for hide, size in self._sizes[source].items():
-            ranked = asked.search.best(asked.queries, chunk.hidden(hide), size)
-            ranked.counts.mul_(asked.known)
+        for hide, size in self._sizes[Source.NEW].items():
+            ranked = search.best(queries, chunk.hidden(hide), size)
+            ranked.counts.mul_(known)  # whoever touched nothing has no query
             slots, scores, counts = (each.cpu().numpy() for each in (ranked.slots, ranked.scores, ranked.counts))
-            found[source, hide] = Explained(
+            found[Source.NEW, hide] = Explained(
                 slots=slots,
                 scores=scores,
                 counts=counts,
-                nearest=nearest(rows_of(asked.vectors, ranked.slots), asked.anchors).cpu().numpy(),
+                nearest=nearest(rows_of(view.texts, ranked.slots), anchors).cpu().numpy(),
                 said=np.zeros(slots.shape, np.int64),
-                names=(source.value,),
+                names=(Source.NEW.value,),
             )
         return found
 

@@ -185,7 +185,7 @@ def test_what_others_do_now_changes_a_list() -> None:
     last = shelf.again(people)[0][-1].item_id
     for number in range(200):
         assert shelf.live.observe(f"stranger-{number}", last, "north", NOW_MS - number)
-    shelf.live.redo(NOW_MS)
+    shelf.live.redo(NOW_MS + 1)
     assert shelf.again(people)[0][0].item_id == last
 
 
