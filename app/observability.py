@@ -8,6 +8,7 @@ import errno
 import json
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from socketserver import ThreadingMixIn
@@ -74,6 +75,15 @@ class Metrics:
     def histogram(self, spec: MetricSpec, *labels: str) -> Histogram:
         """The histogram of this row."""
         return self._child(spec, labels, Histogram)
+
+    def forget(self, spec: MetricSpec, *labels: str) -> None:
+        """Show this row with these label values no longer; nothing happens where it was not shown."""
+        with suppress(KeyError):
+            self._metrics[spec.name].remove(*labels)
+
+    def become(self, other: "Metrics") -> None:
+        """Count there from now on: for a part of a process that was not to be seen so far, or is not any more."""
+        self._metrics = other._metrics  # noqa: SLF001  # of the same class
 
     def _child(self, spec: MetricSpec, labels: tuple[str, ...], kind: type[_M]) -> _M:
         metric = self._metrics[spec.name]

@@ -84,6 +84,10 @@ class ScoringSettings(_Section):
         60.0, gt=0, description="how long what others do may wait before a version's ranker counts it"
     )
     newcomers_every_s: float = Field(30.0, ge=0, description="how often newcomers' lists are made anew; 0: never")
+    guard_s: float = Field(1_800.0, ge=0, description="how long a promoted version can be taken back; 0: never is")
+    guard_fallback_rise: float = Field(0.05, ge=0, le=1, description="share of users it may know nothing of, in excess")
+    guard_empty_rise: float = Field(0.01, ge=0, le=1, description="share of lists that may be empty, in excess")
+    guard_hit_loss: float = Field(0.2, ge=0, le=1, description="share of the live hit rate that it may lose")
     threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")
 
 

@@ -6,20 +6,20 @@ gauge of what validation promised this shows the gap between offline and online:
 the promise means that the shop has changed, that lists come late, or that nobody looks at them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from app.interests.columns import TIME_BYTES
+from app.interests.columns import TIME_BYTES, last_time
 from app.observability import Metrics
 from app.surfaces.touches import History
 from model_server import metrics as table
 from model_server.judging.metrics import CUTOFF
 from model_server.registry.version import ModelVersion
 from model_server.scoring.scorer import Scored
+from model_server.swap.tally import Score, Tally
 
-Score = Callable[[Sequence[str], Sequence[History]], Scored]
 _VALIDATED: Final = "validation_hr10"
 
 
@@ -37,13 +37,26 @@ class LiveHits:
         metrics: the process's.
         version: of the model.
         surface: whose list is looked at.
+        tally: told as well of events that came soon after the one behind the list.
+        soon_ms: what is soon.
         max_users: who was scored longest ago is forgotten first; about half a kilobyte each.
     """
 
-    def __init__(self, metrics: Metrics, version: str, surface: str, max_users: int = 50_000) -> None:
-        self._events = metrics.counter(table.LIVE_EVENTS, version)
-        self._hits = metrics.counter(table.LIVE_HITS, version)
+    def __init__(
+        self,
+        metrics: Metrics,
+        version: str,
+        surface: str,
+        *,
+        tally: Tally,
+        soon_ms: int,
+        max_users: int = 50_000,
+    ) -> None:
+        self._metrics = metrics
+        self._version = version
         self._surface = surface
+        self._tally = tally
+        self._soon_ms = soon_ms
         self._max_users = max_users
         self._shown: dict[str, _Shown] = {}  # who was scored longest ago first
 
@@ -63,8 +76,13 @@ class LiveHits:
     def _saw(self, user_id: str, newest: tuple[str, bytes], item_ids: frozenset[str]) -> None:
         before = self._shown.pop(user_id, None)
         if before is not None and before.newest != newest:
-            self._events.inc()
-            self._hits.inc(newest[0] in before.item_ids)
+            hit = newest[0] in before.item_ids
+            self._metrics.counter(table.LIVE_EVENTS, self._version).inc()
+            self._metrics.counter(table.LIVE_HITS, self._version).inc(hit)
+            if last_time(newest[1]) - last_time(before.newest[1]) <= self._soon_ms:
+                counts = self._tally.now()
+                counts.events += 1
+                counts.hits += hit
         elif before is None and len(self._shown) >= self._max_users:
             del self._shown[next(iter(self._shown))]
         self._shown[user_id] = _Shown(newest, item_ids)

@@ -79,6 +79,17 @@ BACKLOG: Final = MetricSpec("riverrun_backlog_users", MetricKind.GAUGE, "Users r
 MODEL_INFO: Final = MetricSpec(
     "riverrun_model_info", MetricKind.GAUGE, "1 for the model version in use.", ("version", "device")
 )
+MODEL_SWAPS: Final = MetricSpec(
+    "riverrun_model_swaps_total", MetricKind.COUNTER, "Times that another version took over while the process ran."
+)
+MODELS_REFUSED: Final = MetricSpec(
+    "riverrun_models_refused_total",
+    MetricKind.COUNTER,
+    "Champions that were not served, because they are damaged or do not fit; the one before stayed.",
+)
+MODELS_TAKEN_BACK: Final = MetricSpec(
+    "riverrun_models_taken_back_total", MetricKind.COUNTER, "Versions taken back because a guardrail tripped."
+)
 LIVE_EVENTS: Final = MetricSpec(
     "riverrun_live_events_total",
     MetricKind.COUNTER,
@@ -122,6 +133,9 @@ TABLE: Final = (
     LAG,
     BACKLOG,
     MODEL_INFO,
+    MODEL_SWAPS,
+    MODELS_REFUSED,
+    MODELS_TAKEN_BACK,
     LIVE_EVENTS,
     LIVE_HITS,
     VALIDATION_HR10,

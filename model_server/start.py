@@ -1,7 +1,6 @@
 """From settings to a running model server; what `riverrun score` calls."""
 
 import logging
-from functools import partial
 
 import torch
 
@@ -9,10 +8,9 @@ from app.kafka.topic_admin import verify_topics
 from app.kafka.topics import load_topics
 from app.settings import Settings
 from model_server.device import resolve_device
-from model_server.registry.find import find_version
-from model_server.registry.load import load_fitting
+from model_server.installation import Installation
 from model_server.text.pretrained import open_text_encoder
-from model_server.wiring import GROUP, Installation, observe, run
+from model_server.wiring import GROUP, observe, run
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +32,13 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
             topics = topics.with_prefix(topic_prefix)
         verify_topics(bootstrap_servers, topics)
         encoder = open_text_encoder(settings.cache_dir, device, logger.info)
-        load = partial(load_fitting, device=device, text_encoder=encoder.fingerprint)
-        version = find_version(settings.scoring.models_dir, version_name, load)
         installation = Installation(
             settings=settings,
             bootstrap_servers=bootstrap_servers,
             topics=topics,
             group=topic_prefix + GROUP,
             device=device,
-            version=version,
             encoder=encoder,
+            pinned=version_name,
         )
         run(installation, (metrics, health))

@@ -5,137 +5,71 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import torch
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 
-from app.interests.intake import IntakeLimits
-from app.interests.state import Interaction, Kind, StateCause, UserState
 from app.interpreter import tune_interpreter
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.publisher import Publisher, connected_producer, unreachable
 from app.kafka.tail import open_tail
-from app.kafka.topics import Topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
-from app.surfaces.surface import load_surfaces
-from app.surfaces.touches import history_of
 from model_server import metrics as table
 from model_server.background import background_thread
-from model_server.counts.live import LiveCoVisitation
 from model_server.health import Health, watch
-from model_server.hybrid.again import ServedRanker
-from model_server.hybrid.served import ServedModel
-from model_server.hybrid.sources import hybrid_of
-from model_server.items.follower import follow_catalog
-from model_server.items.index import ItemIndex
-from model_server.items.rows import ItemRows
-from model_server.items.shelf import Shelf
+from model_server.installation import Installation
 from model_server.lag import beat, measure_lag
-from model_server.lists import Edition
-from model_server.live_hits import LiveHits, promise
-from model_server.model.continued import ContinuedEncoder
-from model_server.model.memory import EncodingMemory
-from model_server.model.serving import fastest_encoder
 from model_server.newcomers import ask_for_newcomers
-from model_server.popularity.follower import Counting, follow_events
-from model_server.popularity.live import LivePopularity
-from model_server.popularity.told import Counter
-from model_server.ranking.counter import LiveRanking
-from model_server.ranking.live import LiveTables
-from model_server.registry.version import ModelVersion, trained_items
-from model_server.scoring.scorer import Scorer
-from model_server.text.encoder import TextEncoder
+from model_server.registry.find import Load, find_version
+from model_server.registry.load import load_fitting
+from model_server.registry.version import ModelVersion
+from model_server.swap.assembly import rails_of
+from model_server.swap.backstage import Backstage
+from model_server.swap.running import running
+from model_server.swap.switch import Switch
+from model_server.swap.updates import hear_updates, tell_update
 from model_server.worker import Means, Topology, Worker
 
-VARIANT: Final = "default"
 GROUP: Final = "riverrun-model-server"
 _GRACE_S: Final = 8.0
 _CLOSE_S: Final = 5.0
 _MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
-_GATHERED_EVENT_BYTES: Final = 65_536
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Installation:
-    """What one model server is made for.
-
-    Args:
-        settings: all of them; `kafka.bootstrap_servers` is `bootstrap_servers`.
-        bootstrap_servers: where Kafka is.
-        topics: their names.
-        group: the consumer group that shares the work.
-        device: where to compute.
-        version: the model to serve.
-        encoder: texts of new items to vectors.
-    """
-
-    settings: Settings
-    bootstrap_servers: str
-    topics: Topics
-    group: str
-    device: torch.device
-    version: ModelVersion
-    encoder: TextEncoder
 
 
 async def serve(installation: Installation, metrics: Metrics, health: Health) -> None:
     """Score until SIGTERM or SIGINT.
 
     Raises:
+        ModelVersionError: there is no version that can be served.
         KafkaUnreachable: no broker answers at the start.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    settings, model = installation.settings, installation.version.model
-    rows = ItemRows(model.item_ids)
-    index = ItemIndex(model.network, trained_items(model), installation.device, rows=rows)
-    limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
-    half_life_days = settings.scoring.popularity_half_life_days
-    popularity = LivePopularity(model.popularity, half_life_days)
-    covisitation = LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows)
-    counters: list[Counter] = [popularity, covisitation]
-    surfaces = load_surfaces(settings.scoring.surfaces_file)
-    hits = LiveHits(metrics, installation.version.name, surfaces.surfaces[0].name)
-    live = ranker = None
-    if model.ranker is not None:
-        live = LiveTables(model.ranker, index.promoted)
-        ranker = ServedRanker(model.ranker.ranker, live, _clock_ms)
-    scorer = Scorer(
-        ServedModel(model.network, _encoder(installation), hybrid_of(model.hybrid, covisitation), ranker),
-        index,
-        surfaces,
-        lambda: popularity.ranking,
-        installation.device,
-    )
+    settings, topics = installation.settings, installation.topics
     async with AsyncExitStack() as stack:
         address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
         publisher = Publisher(await connected_producer(address, GROUP, timeout_ms))
         stack.push_async_callback(publisher.stop)
-        tail = partial(open_tail, address, request_timeout_ms=timeout_ms, client_id=f"{GROUP}-tail")
-        catalog = await stack.enter_async_context(tail(installation.topics.catalog))
-        events = await stack.enter_async_context(tail(installation.topics.events, gather_bytes=_GATHERED_EVENT_BYTES))
+        updates = await stack.enter_async_context(
+            open_tail(address, topics.model_updates, timeout_ms, client_id=f"{GROUP}-updates")
+        )
         requests = await stack.enter_async_context(_group_consumer(installation))
-        shelf = stack.enter_context(Shelf(index, installation.encoder))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
-        redoing = stack.enter_context(background_thread("ranking-tables"))
-        if live is not None:
-            counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
-        counting = Counting(counters, limits, half_life_days)
+        loading = stack.enter_context(background_thread("model-loading"))
+        switch = Switch(_backstage(installation, metrics, publisher, (loading, thread)))
         means = Means(
             consumer=requests,
             publisher=publisher,
-            score=hits.watch(scorer.score),
+            scoring=switch.scoring,
             thread=thread,
             max_batch_users=settings.scoring.max_batch_users,
             fetch_wait=FetchWait(requests, settings.scoring.fetch_max_wait_ms, time.monotonic),
@@ -143,32 +77,26 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
             metrics=metrics,
             clock_ms=_clock_ms,
         )
-        worker = Worker(means, _topology(installation))
-        catalog_read = asyncio.Event()
+        worker = Worker(means, Topology(topics.score_requests.name, topics.dead_letters.name))
 
         async def work() -> None:
             # Lists from half a catalog would replace good ones, so nothing is scored before.
-            await catalog_read.wait()
-            loop = asyncio.get_running_loop()
-            if live is not None:  # the first lists know what is promoted
-                await loop.run_in_executor(redoing, live.redo, _clock_ms())
-            await loop.run_in_executor(thread, _warm_up, scorer, model.item_ids)
+            await switch.begun.wait()
             tune_interpreter()
             health.catalog_ready = True
             await worker.run(stop)
 
+        newcomers_every_s = settings.scoring.newcomers_every_s
         await _until_stopped(
             stop,
             asyncio.create_task(work(), name="worker"),
             [
-                asyncio.create_task(follow_catalog(catalog, shelf, index, catalog_read, metrics), name="catalog"),
-                asyncio.create_task(shelf.encode_forever(), name="texts"),
-                asyncio.create_task(follow_events(events, counting, _clock_ms(), metrics)),
                 asyncio.create_task(
-                    ask_for_newcomers(
-                        publisher, installation.topics.score_requests, settings.scoring.newcomers_every_s, _clock_ms
-                    ),
-                    name="newcomers",
+                    switch.run(partial(_first, installation), follow=installation.pinned is None), name="switch"
+                ),
+                asyncio.create_task(hear_updates(updates, switch.look), name="updates"),
+                asyncio.create_task(
+                    ask_for_newcomers(publisher, topics.score_requests, newcomers_every_s, _clock_ms), name="newcomers"
                 ),
                 asyncio.create_task(measure_lag(requests, health, metrics), name="lag"),
                 asyncio.create_task(beat(health), name="beat"),
@@ -179,10 +107,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
 def run(installation: Installation, observed: tuple[Metrics, Health]) -> None:
     """Serve with a watchdog beside it."""
     metrics, health = observed
-    version, device = installation.version.name, str(installation.device)
-    metrics.gauge(table.MODEL_INFO, version, device).set(1)
-    promise(metrics, installation.version)
-    logger.info("Model %s on %s, group %s.", version, device, installation.group)
+    logger.info("On %s, group %s.", installation.device, installation.group)
     over = threading.Event()
     watch(health, over)
     try:
@@ -208,16 +133,30 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
     return metrics, health, server
 
 
-def _encoder(installation: Installation) -> ContinuedEncoder:
-    network, device = installation.version.model.network, installation.device
-    memory = EncodingMemory(installation.settings.scoring.remembered_users, network.config.memory_width, device)
-    return ContinuedEncoder(fastest_encoder(network, device), memory, device)
+def _backstage(
+    installation: Installation, metrics: Metrics, publisher: Publisher, threads: tuple[Executor, Executor]
+) -> Backstage:
+    loading, scoring = threads
+    return Backstage(
+        models_dir=installation.settings.scoring.models_dir,
+        load=_loader(installation),
+        start=partial(running, installation=installation, metrics=metrics),
+        loading=loading,
+        scoring=scoring,
+        announce=partial(tell_update, publisher, installation.topics.model_updates.name),
+        metrics=metrics,
+        rails=rails_of(installation),
+        clock_ms=_clock_ms,
+        now_s=time.monotonic,
+    )
 
 
-def _topology(installation: Installation) -> Topology:
-    topics = installation.topics
-    edition = Edition(topics.recommendations.name, installation.version.name, VARIANT)
-    return Topology(topics.score_requests.name, topics.dead_letters.name, edition)
+def _loader(installation: Installation) -> Load:
+    return partial(load_fitting, device=installation.device, text_encoder=installation.encoder.fingerprint)
+
+
+def _first(installation: Installation) -> ModelVersion:
+    return find_version(installation.settings.scoring.models_dir, installation.pinned, _loader(installation))
 
 
 @asynccontextmanager
@@ -259,16 +198,6 @@ async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", othe
     for result in results:
         if isinstance(result, Exception):
             raise result
-
-
-def _warm_up(scorer: Scorer, item_ids: Sequence[str]) -> None:
-    """Let torch allocate and choose its kernels before the first shopper waits for it."""
-    history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids[:50])]
-    for users in (1, 1, 8, 64):
-        # Strangers, then the same users again with one interaction more.
-        for seen in (49, 50):
-            state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])
-            scorer.score([f"\0{number}" for number in range(users)], [history_of(state)] * users)
 
 
 def _clock_ms() -> int:

@@ -4,7 +4,7 @@ The order in which things happen, and what a crash between any two of them leave
 
     1  poll              one poll is one batch; when behind, several polls are merged first
     2  newest per user   a request that a newer one replaces is dropped here: overload costs freshness, nothing else
-    3  score             in a thread, so that heartbeats go on
+    3  score             in a thread, so that heartbeats go on; a batch is of one model version
     4  produce, await    every list (and every dead letter) is acknowledged by all in-sync replicas
     5  commit            up to the oldest request that still waits; a few times a second, and before a rebalance
 
@@ -57,6 +57,18 @@ class Topology:
 
     score_requests: str
     dead_letters: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoring:
+    """One model version, for the worker.
+
+    Args:
+        score: user ids and their histories -> lists.
+        edition: what all of its lists share.
+    """
+
+    score: Callable[[Sequence[str], Sequence[History]], Scored]
     edition: Edition
 
 
@@ -67,7 +79,7 @@ class Means:
     Args:
         consumer: of `score-requests`, in the group, started, not subscribed yet.
         publisher: where lists go.
-        score: user ids and their histories -> lists; called in `thread`.
+        scoring: the version of now, asked once a batch; called in `thread`.
         thread: one thread.
         max_batch_users: most users scored at once.
         fetch_wait: of `consumer`, told of every poll.
@@ -78,7 +90,7 @@ class Means:
 
     consumer: AIOKafkaConsumer
     publisher: Publisher
-    score: Callable[[Sequence[str], Sequence[History]], Scored]
+    scoring: Callable[[], Scoring]
     thread: Executor
     max_batch_users: int
     fetch_wait: FetchWait
@@ -178,7 +190,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._means.health.batch_began()
         began_ms = self._means.clock_ms()
         loop = asyncio.get_running_loop()
-        scoring = loop.run_in_executor(self._means.thread, self._make, requests)
+        # Asked and handed to the thread without an await between: no version is let go in between.
+        scoring = loop.run_in_executor(self._means.thread, self._make, requests, self._means.scoring())
         await self._read(0)
         batch = await scoring
         await self._settle()
@@ -206,11 +219,11 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         if delivery is not None:
             await delivery
 
-    def _make(self, requests: list[Request]) -> _Batch:
+    def _make(self, requests: list[Request], scoring: Scoring) -> _Batch:
         """Step 3, in the scoring thread: from states to encoded lists."""
         known = [(request.user_id, request.history) for request in requests if request.history is not None]
-        scored = self._means.score([user_id for user_id, _ in known], [history for _, history in known])
-        messages = list_messages(requests, scored.lists, self._topology.edition, self._means.clock_ms())
+        scored = scoring.score([user_id for user_id, _ in known], [history for _, history in known])
+        messages = list_messages(requests, scored.lists, scoring.edition, self._means.clock_ms())
         return _Batch(requests, messages, scored)
 
     async def _set_aside(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.data.popularity import MS_PER_DAY
 from app.interests.intake import IntakeLimits
@@ -38,9 +38,14 @@ class Counting:
     half_life_days: float
 
 
-async def follow_events(consumer: AIOKafkaConsumer, counting: Counting, now_ms: int, metrics: Metrics) -> None:
-    """Count events, for ever: first those of the last few half-lives in the log, then whatever comes."""
-    await _start(consumer, now_ms - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
+async def follow_events(
+    consumer: AIOKafkaConsumer, counting: Counting, now_ms: int, metrics: Metrics, caught_up: asyncio.Event
+) -> None:
+    """Count events, for ever: first those of the last few half-lives in the log, then whatever comes.
+
+    `caught_up` is set once all that there was at the start is counted.
+    """
+    goal = await _start(consumer, now_ms - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
     while True:
         polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
         for partition, records in polled.items():
@@ -53,10 +58,15 @@ async def follow_events(consumer: AIOKafkaConsumer, counting: Counting, now_ms: 
                 metrics.counter(table.COUNTED_SKIPPED).inc(behind - _MOST_BEHIND // 2)
         for counter in counting.counters:
             counter.refresh()
+        if not caught_up.is_set():
+            positions = {partition: await consumer.position(partition) for partition in goal}
+            if all(positions[partition] >= end for partition, end in goal.items()):
+                caught_up.set()
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _start(consumer: AIOKafkaConsumer, since_ms: int) -> None:
+async def _start(consumer: AIOKafkaConsumer, since_ms: int) -> dict[TopicPartition, int]:
+    """Go to where counting begins; returns where the log ends."""
     partitions = consumer.assignment()
     ends = await consumer.end_offsets(partitions)
     since = await consumer.offsets_for_times(dict.fromkeys(partitions, max(0, since_ms)))
@@ -64,3 +74,4 @@ async def _start(consumer: AIOKafkaConsumer, since_ms: int) -> None:
         found = since.get(partition)
         offset = end if found is None else found.offset
         consumer.seek(partition, max(offset, end - _MOST_BEHIND))
+    return dict(ends)

@@ -1,5 +1,6 @@
 """A text encoder that encodes no text twice, in this process or another."""
 
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -30,6 +31,7 @@ class CachedTextEncoder:
         self._load = load
         self._store = store
         self._encoder: TextEncoder | None = None
+        self._loading = threading.Lock()  # model versions that are served side by side share the weights
 
     @property
     def fingerprint(self) -> str:
@@ -58,6 +60,7 @@ class CachedTextEncoder:
         return np.stack([vectors[key] for key in keys]) if keys else np.zeros((0, self._dimension), np.float32)
 
     def _loaded(self) -> TextEncoder:
-        if self._encoder is None:
-            self._encoder = self._load()
-        return self._encoder
+        with self._loading:
+            if self._encoder is None:
+                self._encoder = self._load()
+            return self._encoder

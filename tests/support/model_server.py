@@ -73,7 +73,7 @@ class PublishedLists:
     """Reads `recommendations` as a frontend must: the higher state version wins, a null value forgets."""
 
     def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
-        self._consumer = _reader(bootstrap_servers, topics.recommendations)
+        self._consumer = reader(bootstrap_servers, topics.recommendations)
         self.newest: dict[str, Recommendations | None] = {}
         self.messages = 0
 
@@ -106,7 +106,7 @@ class PublishedLists:
 
 def read_all(bootstrap_servers: str, topic: TopicSpec, wanted: int) -> list[bytes]:
     """The values of a topic, once there are that many."""
-    consumer = _reader(bootstrap_servers, topic)
+    consumer = reader(bootstrap_servers, topic)
     deadline = time.monotonic() + WAIT_S
     values: list[bytes] = []
     try:
@@ -130,7 +130,8 @@ def uncommitted(bootstrap_servers: str, topics: Topics) -> int:
         consumer.close()
 
 
-def _reader(bootstrap_servers: str, topic: TopicSpec) -> KafkaConsumer:
+def reader(bootstrap_servers: str, topic: TopicSpec) -> KafkaConsumer:
+    """A consumer of the whole topic, from its beginning."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, group_id=None, auto_offset_reset="earliest")
     consumer.assign(_partitions(topic))
     return consumer

@@ -13,6 +13,7 @@ from model_server.hybrid.parts import BlendGain
 from model_server.live_hits import LiveHits, promise
 from model_server.registry.version import ModelVersion
 from model_server.scoring.scorer import Scored
+from model_server.swap.tally import Counts, Tally
 from tests.support.planted import WordEncoder, planted_model
 from tests.support.states import state_of
 
@@ -31,7 +32,9 @@ def shows_what_comes_next(user_ids: Sequence[str], histories: Sequence[History])
 class Shop:
     def __init__(self, max_users: int = 10) -> None:
         self.metrics = Metrics(table.TABLE)
-        self._score = LiveHits(self.metrics, "v1", "home", max_users).watch(shows_what_comes_next)
+        self.tally = Tally(60.0, lambda: 0.0)
+        hits = LiveHits(self.metrics, "v1", "home", tally=self.tally, soon_ms=2, max_users=max_users)
+        self._score = self.tally.watch(hits.watch(shows_what_comes_next), "home")
 
     def sees(self, user_id: str, *item_ids: str) -> tuple[float, float]:
         """Events and hits after these are what the user did."""
@@ -64,6 +67,14 @@ def test_users_of_long_ago_are_forgotten() -> None:
         shop.sees(user_id, "10")
     assert shop.sees("ann", "10", "11") == (0, 0)
     assert shop.sees("cas", "10", "11") == (1, 1)
+
+
+def test_only_events_soon_after_the_list_are_held_against_the_version_before() -> None:
+    shop = Shop()
+    shop.sees("ann", "10")
+    shop.sees("ann", "10", "11", "12")  # two milliseconds later
+    assert shop.sees("ann", "10", "11", "12", "1", "2", "13") == (2, 2)  # three
+    assert shop.tally.recent() == Counts(lists=3, events=1, hits=1)
 
 
 def test_what_validation_promised_is_shown() -> None:

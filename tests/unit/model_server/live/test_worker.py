@@ -11,6 +11,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
+from app.contracts.recommendations import decode_recommendations
 from app.interests.state import Kind, encode_state
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.outgoing import Outgoing
@@ -21,7 +22,7 @@ from model_server import metrics as table
 from model_server.health import BATCH_STUCK_S, Health
 from model_server.lists import Edition
 from model_server.scoring.scorer import Scored
-from model_server.worker import Means, Topology, Worker
+from model_server.worker import Means, Scoring, Topology, Worker
 from tests.support.states import state_of
 
 PARTITION = TopicPartition("score-requests", 0)
@@ -68,11 +69,14 @@ class HeldPublisher(Publisher):
     def __init__(self) -> None:
         super().__init__(producer=None)
         self.sent: list[list[str]] = []
+        self.versions: list[set[str]] = []
         self.acknowledge = asyncio.Semaphore(0)
         self.error: Exception | None = None
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
-        self.sent.append([(record.key or b"").decode() for record in records])
+        sent = list(records)
+        self.sent.append([(record.key or b"").decode() for record in sent])
+        self.versions.append({decode_recommendations(record.value).model_version for record in sent if record.value})
         await self.acknowledge.acquire()
         if self.error is not None:
             raise self.error
@@ -84,6 +88,7 @@ class Bench:
     def __init__(self) -> None:
         self.consumer, self.publisher = ScriptedConsumer(), HeldPublisher()
         self.scored: list[int] = []
+        self.version = "v1"
         self.now_s = 0.0
         self.health = Health(lambda: self.now_s)
         self.stop = asyncio.Event()
@@ -113,14 +118,14 @@ async def working() -> AsyncIterator[Bench]:
             consumer=bench.consumer,
             fetch_wait=FetchWait(bench.consumer, busy_ms=5, now_s=lambda: 0.0),
             publisher=bench.publisher,
-            score=bench.score,
+            scoring=lambda: Scoring(bench.score, Edition("recommendations", bench.version, "default")),
             thread=thread,
             max_batch_users=2,
             health=bench.health,
             metrics=Metrics(table.TABLE),
             clock_ms=lambda: 0,
         )
-        worker = Worker(means, Topology("score-requests", "dead-letters", Edition("recommendations", "v", "default")))
+        worker = Worker(means, Topology("score-requests", "dead-letters"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(worker.run(bench.stop))
             yield bench
@@ -139,6 +144,21 @@ async def test_the_next_batch_is_scored_while_the_one_before_is_acknowledged() -
         bench.publisher.acknowledge.release()
         await bench.until(lambda: bench.publisher.sent == [["ada"], ["bob"]])
     assert bench.consumer.committed == 2
+
+
+async def test_a_batch_is_of_one_version_and_the_next_one_is_of_the_next() -> None:
+    async with working() as bench:
+        bench.request("ada")
+        await bench.until(lambda: bench.scored == [1])
+        bench.version = "v2"  # while ada's list waits for its acknowledgement
+        bench.request("bob")
+        bench.request("eve")
+        await bench.until(lambda: sum(bench.scored) == 3)
+        for _ in range(3):
+            bench.publisher.acknowledge.release()
+        await bench.until(lambda: sum(map(len, bench.publisher.sent)) == 3)
+    assert bench.publisher.versions[0] == {"v1"}
+    assert set().union(*bench.publisher.versions[1:]) == {"v2"}
 
 
 async def test_only_what_is_acknowledged_is_committed() -> None:

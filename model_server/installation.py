@@ -1,0 +1,32 @@
+"""What one model server is made for."""
+
+from dataclasses import dataclass
+
+import torch
+
+from app.kafka.topics import Topics
+from app.settings import Settings
+from model_server.text.encoder import TextEncoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Installation:
+    """See the module.
+
+    Args:
+        settings: all of them; `kafka.bootstrap_servers` is `bootstrap_servers`.
+        bootstrap_servers: where Kafka is.
+        topics: their names.
+        group: the consumer group that shares the work.
+        device: where to compute.
+        encoder: texts of new items to vectors.
+        pinned: the version to serve, whoever is champion; None: the champion.
+    """
+
+    settings: Settings
+    bootstrap_servers: str
+    topics: Topics
+    group: str
+    device: torch.device
+    encoder: TextEncoder
+    pinned: str | None

@@ -1,0 +1,35 @@
+"""One version, put together and warmed up."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from app.kafka.topics import load_topics
+from app.observability import Metrics
+from app.settings import Settings
+from model_server import metrics as table
+from model_server.installation import Installation
+from model_server.items.view import Listing
+from model_server.registry.version import ModelVersion
+from model_server.swap.assembly import Assembly, assemble, warm_up
+from tests.support.planted import WordEncoder, planted_model
+
+TEXTS = {f"film-{number}": f"words of film {number}" for number in range(60)}
+CPU = torch.device("cpu")
+
+
+def assembled(version: ModelVersion) -> Assembly:
+    """With every item for sale."""
+    installation = Installation(Settings(), "nowhere:9092", load_topics(), "group", CPU, WordEncoder(), None)
+    with ThreadPoolExecutor(1) as redoing:
+        assembly = assemble(version, installation, Metrics(table.TABLE), redoing)
+    assembly.index.put([Listing(item_id, item_id) for item_id in TEXTS], version.model.texts)
+    return assembly
+
+
+def test_a_version_is_warm_and_its_lists_bear_its_name() -> None:
+    assembly = assembled(ModelVersion("v1", Path("v1"), planted_model(TEXTS, WordEncoder())))
+    warm_up(assembly)
+    assert assembly.scoring.edition.model_version == "v1"
+    assert assembly.tally.recent().lists == 0  # nobody was served
