@@ -150,4 +150,7 @@ def _network(path: Path, config: VersionConfig, device: torch.device) -> Network
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelVersionError(f"{path} does not fit its config.json: {reason}", hint=_HINT) from error
+    if not all(bool(weights.isfinite().all()) for weights in network.state_dict().values()):
+        # The trained and the served numbers agree, and yet nobody gets a list of it: a training that diverged.
+        raise ModelVersionError(f"{path} holds weights that are no numbers.", hint="Train again (`riverrun train`).")
     return network.eval().to(device)

@@ -188,6 +188,15 @@ def test_changed_checksums_are_refused(folder: Path) -> None:
         load_version(folder, CPU)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = a_model()
+    with torch.no_grad():
+        next(iter(model.network.parameters()))[0] = float("nan")
+    folder = save_version(tmp_path, model, NOW_MS)
+    with pytest.raises(ModelVersionError, match="no numbers"):
+        load_version(folder, CPU)
+
+
 def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelVersionError, match="Run `riverrun train`"):
         load_version(tmp_path / "20260101-000000-abcdef", CPU)
