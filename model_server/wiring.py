@@ -64,7 +64,8 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         )
         requests = await stack.enter_async_context(_group_consumer(installation))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
-        loading = stack.enter_context(background_thread("model-loading"))
+        loading = background_thread("model-loading")
+        stack.callback(loading.shutdown, wait=False, cancel_futures=True)  # the group is left without waiting for it
         switch = Switch(_backstage(installation, metrics, publisher, (loading, thread)))
         means = Means(
             consumer=requests,

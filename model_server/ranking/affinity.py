@@ -31,7 +31,7 @@ def affinity_features(frame: Frame) -> Columns:
     of_type, of_brand = types.summed(own.decayed), brands.summed(own.decayed)
     since = types.least(own.last_days, LONG_AGO)
     occasions = types.summed(own.occasions)
-    kinds = frame.grouped(facts.types * np.int32(facts.brands.max(initial=0) + 1) + facts.brands)
+    kinds = frame.grouped(facts.types * (np.int64(facts.brands.max(initial=0)) + 1) + facts.brands)
     rhythm = (types.most(own.first_days, np.nan) - since) / np.maximum(occasions - 1, 1)
     owner_sums = frame.decayed_of_owner
     log_prices = np.log1p(facts.prices.astype(np.float64))

@@ -57,7 +57,7 @@ class Frame:
         sums = np.bincount(self.own.owners, weights=self.own.decayed, minlength=len(self.moments))
         return np.maximum(sums, 1e-6)
 
-    def grouped(self, group_of_item: NDArray[np.int32]) -> Groups:
+    def grouped(self, group_of_item: NDArray[np.int32] | NDArray[np.int64]) -> Groups:
         """The pairs among the own items' groups (types, brands, ...)."""
         span = int(group_of_item.max(initial=0)) + 1
         own, pairs = self.own, self.pairs

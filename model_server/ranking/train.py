@@ -64,8 +64,10 @@ def train_ranker(plan: Plan, shop: Shop, options: RankingOptions, training: Rank
     """From a plan whose questions lie in the training part.
 
     Raises:
-        ValueError: nobody took any candidate.
+        ValueError: there is nothing before the questions, nobody took any candidate, or all was asked at one instant.
     """
+    if not len(plan.training):
+        raise ValueError("nothing lies before the questions")
     started = time.perf_counter()
     now_ms = int(plan.training.ts_ms[-1])
     tables = GrowingTables(fit_tables(plan.training, shop.facts, shop.zone, now_ms), plan.training)
@@ -74,6 +76,8 @@ def train_ranker(plan: Plan, shop: Shop, options: RankingOptions, training: Rank
     if not examples.taken.any():
         raise ValueError("no candidate was taken: there is nothing to learn from")
     newest = examples.now_ms >= np.quantile(examples.now_ms, 1 - training.held_out)
+    if newest.all():
+        raise ValueError("all was asked at one instant: there is nothing to choose the rounds by")
     rounds = best_rounds(examples.select(~newest), examples.select(newest), training.trees, training.seeds[0])
     ranker = Ranker(boosters(examples, training.trees, round(rounds * _MORE_ROUNDS), training.seeds), options)
     report = {

@@ -142,10 +142,12 @@ def roll_back(
                 return None
             raise ModelVersionError(f"{models_dir} has no champion to take back.", hint=_MEND)
         withdrawn = (_withdrawn(succession.champion, now_ms, reason), *succession.withdrawn)
-        for place, reign in enumerate(succession.before):
+        # Who was champion twice is no way back from itself.
+        earlier = tuple(reign for reign in succession.before if reign.version != succession.champion.version)
+        for place, reign in enumerate(earlier):
             if loads(reign.version):
                 champion = Reign(version=reign.version, since_ms=now_ms, reason=reason, restored=True)
-                before = succession.before[place + 1 :]
+                before = earlier[place + 1 :]
                 return _write(models_dir, Succession(champion=champion, before=before, withdrawn=withdrawn))
             withdrawn = (_withdrawn(reign, now_ms, "it cannot be loaded any more"), *withdrawn)
         raise ModelVersionError(

@@ -52,7 +52,10 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         ModelVersionError: missing, truncated, tampered with, or its parts do not fit each other; says which.
     """
     folder = folder.resolve()
-    checksums = _verify(folder)
+    try:
+        checksums = _verify(folder)
+    except OSError as error:
+        raise ModelVersionError(f"{folder} cannot be read: {error}.", hint=_HINT) from error
     config = _read(folder / "config.json", VersionConfig)
     if config.schema_version != SCHEMA_VERSION:
         raise ModelVersionError(

@@ -30,12 +30,13 @@ def save_version(models_dir: Path, model: TrainedModel, now_ms: int) -> Path:
         if scratch.exists():
             shutil.rmtree(scratch)
         scratch.mkdir()
+        scratch.chmod(0o755)  # whatever the umask: another account may serve it
         try:
             _write_contents(scratch, model)
-            for path in scratch.iterdir():
-                path.chmod(0o644)  # safetensors writes for its owner only; another account may serve it
             checksums = {path.name: sha256_of(path) for path in sorted(scratch.iterdir())}
             (scratch / CHECKSUMS).write_bytes(_json(checksums))
+            for path in scratch.iterdir():
+                path.chmod(0o644)  # safetensors writes for its owner only
             sync_folder(scratch)
             folder = models_dir / version_name((scratch / CHECKSUMS).read_bytes(), now_ms)
             if not folder.exists():  # the same model, saved within the same second: it is there already

@@ -82,6 +82,7 @@ class Running:
         if live is not None:  # the first lists know what is promoted
             await loop.run_in_executor(self._redoing, live.redo, _clock_ms())
         await loop.run_in_executor(thread, warm_up, self.assembly)
+        self._check()  # what failed meanwhile must not take over
 
     async def _until(self, *events: asyncio.Event) -> None:
         there = asyncio.get_running_loop().create_task(_all(events))

@@ -23,7 +23,6 @@ from aiokafka.errors import KafkaError
 from app.errors import KafkaUnreachable, ModelVersionError
 from model_server import metrics as table
 from model_server.registry.champion import Reign, read_succession
-from model_server.registry.save import CHECKSUMS
 from model_server.registry.version import ModelVersion
 from model_server.swap.backstage import Backstage, Performer
 from model_server.swap.trial import Trials
@@ -195,9 +194,11 @@ _Stamp = tuple[int, ...]
 
 
 def _stamp(folder: Path) -> _Stamp:
-    """Changes when a version's folder is copied again or comes at last."""
-    paths = (folder, folder / CHECKSUMS)
-    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+    """Changes when any file of a version's folder is copied again, or may be read at last."""
+    try:
+        return tuple(path.stat().st_ctime_ns for path in (folder, *sorted(folder.iterdir())))
+    except OSError:
+        return ()
 
 
 def _current() -> "asyncio.Task[None]":

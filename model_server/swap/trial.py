@@ -77,7 +77,7 @@ class Trials:
     def _loads(self, name: str) -> bool:
         try:
             self._backstage.load(self._backstage.models_dir / name)
-        except ModelVersionError as error:
-            logger.error("Version %s is no way back: %s", name, error)
+        except Exception as error:  # out of memory, for example: the pointer must be moved anyway
+            logger.error("Version %s is no way back: %r", name, error)
             return False
         return True

@@ -177,7 +177,9 @@ class _Training:
     def _judge(self) -> None:
         """Without validation users there is nothing to choose by: the last weights count."""
         self._validation = self._team.agreed(self._validate() if self._team.leads else _NOTHING_YET)
-        if self._validation.cases == 0 or self._validation.ndcg10 > self._best_metrics.ndcg10:
+        best = self._best_metrics.ndcg10
+        # Nothing to choose by: nobody is asked, or everybody came back for what they had, which is hidden.
+        if self._validation.cases == 0 or self._validation.ndcg10 == 0 >= best or self._validation.ndcg10 > best:
             self._best = copy.deepcopy(self._network.state_dict())
             self._best_epoch, self._best_metrics = self._epoch, self._validation
 

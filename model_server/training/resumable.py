@@ -28,6 +28,7 @@ class TrainingKey:
         options: the settings.
         precision: as the person said.
         processes: that train together.
+        device: "cpu" or "cuda": generators and optimizers of one mean nothing to the other.
     """
 
     data: str
@@ -36,6 +37,7 @@ class TrainingKey:
     options: TrainingOptions
     precision: Precision
     processes: int
+    device: str
 
     def digest(self) -> str:
         """A short name for it, different in every version of riverrun."""

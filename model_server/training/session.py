@@ -141,10 +141,10 @@ class _Session:
             self._console.print(f"Version {kept.name} was trained on this data before: taking it.")
             return load_version(kept, self._device)
         with self._checkpoints() as checkpoints:
-            model = self._train(checkpoints)
+            model = self._with_lineage(self._train(checkpoints))
             if self._team.leads:
                 model = with_ranker(model, self._job, self._encoder, self._options.seed, self._console.print)
-            saved = self._save(model) if self._team.leads else None
+            saved = save_version(self._request.models_dir, model, _now_ms()) if self._team.leads else None
             if checkpoints is not None and self._team.leads:
                 checkpoints.remove()
         folder = self._team.agreed(saved) or self._request.models_dir
@@ -163,9 +163,8 @@ class _Session:
             bar = TrainingBar(self._console, stack)
             return train_model(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
 
-    def _save(self, model: TrainedModel) -> Path:
-        lineage = msgspec.structs.replace(model.data, code=code_version(), parent=self._parent)
-        return save_version(self._request.models_dir, replace(model, data=lineage), _now_ms())
+    def _with_lineage(self, model: TrainedModel) -> TrainedModel:
+        return replace(model, data=msgspec.structs.replace(model.data, code=code_version(), parent=self._parent))
 
     def _champion_before(self) -> str:
         """Asked before hours of training: whoever is served because it is the newest version must not lose that."""
@@ -183,6 +182,7 @@ class _Session:
             options=self._options,
             precision=manner.precision,
             processes=self._team.size,
+            device=self._device.type,
         )
         claim = claimed if self._team.leads else shared
         with claim(self._request.models_dir, key, manner.checkpoint_every_s, self._console.print) as mine:

@@ -62,13 +62,21 @@ def test_the_history_is_bounded(models: Path) -> None:
         promote(models, (FIRST, SECOND)[number % 2], "", now_ms=number)
     assert len(before(models)) == 20
     roll_back(models, "", 1, lambda name: name == FIRST)
-    roll_back(models, "", 1, lambda name: name == SECOND)
     for number in range(20):
         promote(models, THIRD, "", now_ms=number)
         roll_back(models, "", number, everything)
     succession = read_succession(models)
     assert succession is not None
     assert len(succession.withdrawn) == 20
+
+
+def test_who_was_champion_twice_is_no_way_back_from_itself(models: Path) -> None:
+    for number, version in enumerate((FIRST, SECOND, FIRST, SECOND)):
+        promote(models, version, "", now_ms=number)
+    for wanted in (FIRST, THIRD):  # the third was served before there was a champion
+        back = roll_back(models, "worse", 9, everything)
+        assert back is not None
+        assert back.champion.version == wanted
 
 
 def test_a_rollback_goes_back_and_never_forth(models: Path) -> None:

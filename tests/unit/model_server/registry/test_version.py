@@ -1,6 +1,7 @@
 """A version folder: the same numbers back, and no damage goes unnoticed."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -186,6 +187,16 @@ def test_changed_checksums_are_refused(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(json.dumps(content))
     with pytest.raises(ModelVersionError, match="not what the version's name vouches for"):
         load_version(folder, CPU)
+
+
+def test_a_version_is_readable_for_other_accounts_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = save_version(tmp_path, a_model(), NOW_MS)
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
