@@ -148,12 +148,15 @@ class LiveTables:
         return Known(tables, promoting, dict(zip(of.tolist(), users.tolist(), strict=True)))
 
     def _events(self, waiting: _Waiting, now_ms: int) -> Interactions:
-        """In time order. One that comes late counts as of when it was heard of, one that is ahead as of now."""
+        """In time order among themselves; one that is ahead of the clock counts as of now.
+
+        Some may be older than what is known: after a start, one partition's backlog is read behind another's.
+        """
         people, items, places, ts_ms = (
             np.array(column, np.int64) for column in (waiting.people, waiting.items, waiting.places, waiting.ts_ms)
         )
         kept = ~_withdrawn(people, waiting.forgotten)
-        ts_ms = np.clip(ts_ms, self._newest_ms, max(now_ms, self._newest_ms))
+        ts_ms = np.minimum(ts_ms, max(now_ms, self._newest_ms))
         order = np.flatnonzero(kept)[np.argsort(ts_ms[kept], kind="stable")]
         self._newest_ms = int(ts_ms[order].max(initial=self._newest_ms))
         numbers = self._people.welcome(people[order])

@@ -92,7 +92,7 @@ class GrowingTables:
         self._logs, self._firsts, self._known = [log], [first_times(log)], _pairs(log)
 
     def observe(self, events: Interactions) -> None:
-        """These happened next, in time order; of users with higher numbers than before, too."""
+        """These happened next, in time order among themselves; of users with higher numbers than before, too."""
         events = _touched(events)
         if not len(events):
             return
@@ -136,8 +136,12 @@ class GrowingTables:
 
     def _log(self) -> Interactions:
         """Everything that is kept, in one piece."""
-        self._logs, self._firsts = [joined(self._logs)], [np.concatenate(self._firsts)]
-        return self._logs[0]
+        log, firsts = joined(self._logs), np.concatenate(self._firsts)
+        if (np.diff(log.ts_ms) < 0).any():  # somebody's past came late
+            log = log.take(np.argsort(log.ts_ms, kind="stable"))
+            firsts = first_times(log)
+        self._logs, self._firsts = [log], [firsts]
+        return log
 
 
 def joined(logs: Sequence[Interactions]) -> Interactions:

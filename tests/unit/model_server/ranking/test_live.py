@@ -76,6 +76,18 @@ def test_they_are_those_of_the_whole_log_whatever_the_version_knew_of_it() -> No
     assert_same(live.known.tables.counts, count_items(whole, first_times(whole), int(whole.ts_ms[-1]) + 1))
 
 
+def test_a_partition_that_is_read_behind_another_keeps_its_times() -> None:
+    whole = log()
+    live = live_of(whole.take(slice(0, CUT)))
+    later = np.arange(CUT, len(whole))
+    even = whole.users[CUT:] % 2 == 0
+    now_ms = int(whole.ts_ms[-1])
+    for moment, part in enumerate((later[even], later[~even])):
+        tell(live, whole.take(part))
+        live.redo(now_ms + moment)
+    assert_same(live.known.tables.counts, count_items(whole, first_times(whole), now_ms + 2))
+
+
 def test_without_news_nothing_is_exchanged_for_a_day() -> None:
     live = live_of(log())
     live.redo(DAYS * DAY_MS)
