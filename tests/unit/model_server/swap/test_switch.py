@@ -1,6 +1,7 @@
 """The switch: who serves, who comes, who is refused, and who is taken back."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -239,14 +240,15 @@ async def test_somebody_elses_promotion_is_not_taken_back(tmp_path: Path) -> Non
         await theatre.until(lambda: theatre.serves() == THIRD)
 
 
-async def test_a_version_that_has_stood_the_time_stays(tmp_path: Path) -> None:
+async def test_a_version_that_has_stood_the_time_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.serves() == SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its time has begun
         theatre.now_s = 61.0
         theatre.switch.look.set()
-        await asyncio.sleep(0.05)
+        await theatre.until(lambda: f"{SECOND} has passed its guardrails" in caplog.text)
         make_it_bad(theatre.actors[SECOND])
         theatre.switch.look.set()
         await asyncio.sleep(0.05)
