@@ -1,6 +1,7 @@
 """One version at work: its own tails of the catalog and of the events, its own threads, its own end.
 
-As long as it is unseen, what it reads is counted nowhere: the version that serves counts the same.
+As long as it is unseen, what it reads is counted nowhere: the version that serves counts the same. The first version is
+never unseen.
 """
 
 import asyncio
@@ -77,6 +78,8 @@ class Running:
             ModelVersionError: it makes no lists.
             Exception: what ended one of the version's tasks.
         """
+        if not counted:  # nobody serves yet, so nobody else counts what it reads
+            self.unseen.become(self._metrics)
         await self._until(self.catalog_read, *((self.counted,) if counted else ()))
         loop, live = asyncio.get_running_loop(), self.assembly.live
         if live is not None:  # the first lists know what is promoted
