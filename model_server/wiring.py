@@ -1,4 +1,7 @@
-"""The model server, put together: the only file that names its concrete parts side by side."""
+"""The model server, put together: Kafka's ends, the worker, and the switch that says which version scores.
+
+What belongs to one version is put together in `model_server.swap.assembly`.
+"""
 
 import asyncio
 import logging
