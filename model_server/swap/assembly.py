@@ -12,6 +12,7 @@ from app.observability import Metrics
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server.counts.live import LiveCoVisitation
+from model_server.drift.live import LiveDrift
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -72,7 +73,9 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
     encoder = ContinuedEncoder(fastest_encoder(model.network, device), memory, device)
-    counters: list[Counter] = [popularity, covisitation]
+    first = surfaces.surfaces[0].name
+    drift = LiveDrift(metrics, version.name, model.reference, model.popularity.weights, first)
+    counters: list[Counter] = [popularity, covisitation, drift]
     live = ranker = None
     if model.ranker is not None:
         live = LiveTables(model.ranker, index.promoted)
@@ -80,7 +83,6 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
         counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
     served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), ranker)
     scorer = Scorer(served, index, surfaces, lambda: popularity.ranking, device)
-    first = surfaces.surfaces[0].name
     rails = rails_of(installation)
     tally = Tally(rails.watch_s, time.monotonic)
     hits = LiveHits(metrics, version.name, first, tally=tally, soon_ms=int(rails.soon_s * 1_000))
@@ -90,7 +92,7 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
         index=index,
         counting=Counting(counters, limits, half_life_days),
         scorer=scorer,
-        scoring=Scoring(tally.watch(hits.watch(scorer.score), first), edition),
+        scoring=Scoring(tally.watch(hits.watch(drift.watch(scorer.score)), first), edition),
         tally=tally,
         live=live,
     )
