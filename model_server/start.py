@@ -31,7 +31,7 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
         if topic_prefix:
             topics = topics.with_prefix(topic_prefix)
         verify_topics(bootstrap_servers, topics)
-        encoder = open_text_encoder(settings.cache_dir, device, logger.info)
+        encoder = open_text_encoder(settings.cache_dir, device, logger.info, apart=True)
         installation = Installation(
             settings=settings,
             bootstrap_servers=bootstrap_servers,
