@@ -154,7 +154,7 @@ async def running(
             ),
             loop.create_task(shelf.encode_forever(), name="texts"),
             loop.create_task(
-                follow_events(events, assembly.counting, _clock_ms(), one.unseen, one.counted), name="events"
+                follow_events(events, assembly.counting, _clock_ms, one.unseen, one.counted), name="events"
             ),
         ]
         yield one

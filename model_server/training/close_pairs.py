@@ -59,7 +59,7 @@ def _blocks(histories: Histories, items: int, backward: float, at_once: int) -> 
     owners = np.repeat(np.arange(len(histories.lengths), dtype=np.int32), histories.lengths)
     events = np.argsort(histories.items, kind="stable")
     starts = np.concatenate(([0], np.cumsum(np.bincount(histories.items, minlength=items))))
-    cuts = np.searchsorted(starts, np.arange(0, len(events), at_once))
+    cuts = np.searchsorted(starts, np.arange(0, max(len(events), 1), at_once))
     for first, last in pairwise([*np.unique(cuts).tolist(), items]):
         chosen = events[starts[first] : starts[last]]
         counts = sparse.csr_array((last - first, items))
