@@ -19,7 +19,6 @@ from model_server.installation import Installation
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.lists import Edition
-from model_server.live_hits import LiveHits
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
@@ -32,6 +31,7 @@ from model_server.registry.version import ModelVersion, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.swap.guardrails import Rails
 from model_server.swap.tally import Tally
+from model_server.swap.watched import Watched
 from model_server.worker import Scoring
 
 _VARIANT = "default"
@@ -83,14 +83,15 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     first = surfaces.surfaces[0].name
     rails = rails_of(installation)
     tally = Tally(rails.watch_s, time.monotonic)
-    hits = LiveHits(metrics, version.name, first, tally=tally, soon_ms=int(rails.soon_s * 1_000))
+    soon_ms = int(rails.soon_s * 1_000)
+    watched = Watched(scorer.score, first, tally=tally, soon_ms=soon_ms, version=version.name, metrics=metrics)
     edition = Edition(installation.topics.recommendations.name, version.name, _VARIANT)
     return Assembly(
         version=version,
         index=index,
         counting=Counting(counters, limits, half_life_days),
         scorer=scorer,
-        scoring=Scoring(tally.watch(hits.watch(scorer.score), first), edition),
+        scoring=Scoring(watched, edition),
         tally=tally,
         live=live,
     )

@@ -19,11 +19,11 @@ from model_server.background import background_thread
 from model_server.installation import Installation
 from model_server.items.follower import follow_catalog
 from model_server.items.shelf import Shelf
-from model_server.live_hits import promise
 from model_server.popularity.follower import follow_events
 from model_server.registry.version import ModelVersion
 from model_server.swap.assembly import Assembly, assemble, warm_up
 from model_server.swap.tally import Tally
+from model_server.swap.watched import promise
 from model_server.worker import Scoring
 
 _CLIENT: Final = "riverrun-model-server-tail"
