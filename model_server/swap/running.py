@@ -16,6 +16,7 @@ from app.kafka.tail import open_tail
 from app.observability import Metrics
 from model_server import metrics as table
 from model_server.background import background_thread
+from model_server.drift.live import WATCHED
 from model_server.installation import Installation
 from model_server.items.follower import follow_catalog
 from model_server.items.shelf import Shelf
@@ -119,6 +120,8 @@ class Running:
         self._metrics.forget(table.MODEL_INFO, self.name, self._device)
         for spec in _OF_A_VERSION:
             self._metrics.forget(spec, self.name)
+        for what in WATCHED:
+            self._metrics.forget(table.DRIFT_PSI, self.name, what)
 
     def _check(self) -> None:
         for task in self.tasks:
