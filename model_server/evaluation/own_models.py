@@ -93,7 +93,8 @@ class OwnModels:
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
             return as_served(model.ranker, part, shop_of(self._dataset).promoting)
         context = self._context
-        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        encoder = context.encoder_of(model.tuned)
+        surroundings = Surroundings(self._dataset.catalog, encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:
