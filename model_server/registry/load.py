@@ -33,7 +33,7 @@ from model_server.text.tuned import read_tuned
 
 T = TypeVar("T")
 _HINT = "Train again (`riverrun train`) or copy the whole folder again."
-# Every version has these; some have a ranker's or a fine-tuned encoder's as well, and those of before 2026-11-23 have no
+# Every version has these; some have a ranker's or a fine-tuned encoder's as well. Those of before 2026-11-23 have no
 # reference for drift.
 FILES = (
     "model.safetensors",
