@@ -41,6 +41,8 @@ def write_snapshot(store: EventStore, folder: Path, items: Iterable[CatalogItem]
     newest_ms, live = _LONG_AGO, 0
     with kept_writer(scratch, items) as writer:
         for table in store.read(extent.until):
+            if not table.num_rows:  # all of them were erased
+                continue
             ts_ms = table["ts_ms"].to_numpy().copy()
             is_live = table["number"].to_numpy() >= extent.live_from
             if is_live.any():
