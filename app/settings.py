@@ -107,7 +107,8 @@ class LearningSettings(_Section):
     new_kept: float = Field(0.5, ge=0, description="share of the champion's places for new items that it must give")
     keep_versions: int = Field(5, ge=1, description="newest versions made here that are kept, promoted or not")
     options: Path | None = Field(None, description="a file with training options; empty: those that suit the data")
-    threads: int = Field(1, ge=0, description="of training and judging, at low priority; 0: torch decides")
+    threads: int = Field(1, ge=0, description="of training and judging; 0: torch decides")
+    niceness: int = Field(15, ge=0, le=19, description="of training and judging: how far they step back for others")
 
     @model_validator(mode="after")
     def _ever_trains(self) -> "LearningSettings":

@@ -18,10 +18,10 @@ import msgspec
 
 from app.errors import ProcessFailed
 from app.processes.guarded import GuardedProcess, exit_name
+from app.settings import Settings
 from model_server.learning.gate import Figures
 from model_server.learning.workshop import Contest
 
-_NICENESS: Final = 15
 _POLL_S: Final = 0.2
 _LAST_WORDS: Final = 12
 
@@ -34,11 +34,19 @@ class Manner:
         models_dir: where versions go.
         options: a file with training options; None: those that suit the data.
         threads: of each.
+        niceness: of each; 19 is what others hardly notice.
     """
 
     models_dir: Path
     options: Path | None
     threads: int
+    niceness: int
+
+
+def manner_of(settings: Settings) -> Manner:
+    """Of trainings and judgings."""
+    learning = settings.learning
+    return Manner(settings.scoring.models_dir, learning.options, learning.threads, learning.niceness)
 
 
 async def train(data: Path, manner: Manner) -> str:
@@ -52,7 +60,7 @@ async def train(data: Path, manner: Manner) -> str:
         "app.cli.main", "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
         "--models-dir", str(manner.models_dir), "--threads", str(manner.threads), *chosen,
     )  # fmt: skip
-    said = await _run("The training", command, manner.threads)
+    said = await _run("The training", command, manner)
     return str(json.loads(said)["version"])
 
 
@@ -63,18 +71,18 @@ async def judge(contest: Contest, manner: Manner) -> Figures:
         ProcessFailed: it did not end well.
     """
     request = msgspec.json.encode(contest).decode()
-    said = await _run("The judging", ("model_server.learning.judging", request, str(manner.threads)), manner.threads)
+    said = await _run("The judging", ("model_server.learning.judging", request, str(manner.threads)), manner)
     return msgspec.json.decode(said, type=Figures)
 
 
-async def _run(title: str, module: Sequence[str], threads: int) -> str:
+async def _run(title: str, module: Sequence[str], manner: Manner) -> str:
     """Run `python -m` this; the last line that it said."""
     folder = Path(tempfile.mkdtemp(prefix="riverrun-learning-"))
-    environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(threads or "")}
+    environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(manner.threads or "")}
     loop = asyncio.get_running_loop()
     guard = GuardedProcess([sys.executable, "-m", *module], folder, environment=environment)
     try:
-        os.setpriority(os.PRIO_PROCESS, guard.start(), _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, guard.start(), manner.niceness)
         while (code := guard.exit_code()) is None:  # noqa: ASYNC110  # a process sets no event
             await asyncio.sleep(_POLL_S)
         lines = (folder / "output.txt").read_text(errors="replace").splitlines()

@@ -17,7 +17,7 @@ from rich.table import Table
 from app.data.source import DataSource, open_dataset
 from app.settings import Settings
 from model_server.evaluation.recommender import Surroundings
-from model_server.learning.children import Manner
+from model_server.learning.children import manner_of
 from model_server.learning.learner import Pace
 from model_server.learning.planted import drifted
 from model_server.learning.replay import Outcome, Replay
@@ -68,7 +68,7 @@ def replay_and_report(request: ReplayRequest, settings: Settings) -> Outcome:
             past=past,
             pace=_by_events(pace_of(learning)),
             folder=Path(name),
-            manner=Manner(Path(name) / "models", learning.options, learning.threads),
+            manner=replace(manner_of(settings), models_dir=Path(name) / "models"),
             poison_seed=_SEED if request.poison else None,
             clock_ms=lambda: time.time_ns() // 1_000_000,
         )

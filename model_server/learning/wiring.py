@@ -18,7 +18,7 @@ from app.observability import Metrics
 from app.settings import Settings
 from model_server.background import background_thread
 from model_server.learning.catalog import KeptCatalog
-from model_server.learning.children import Manner, judge, train
+from model_server.learning.children import judge, manner_of, train
 from model_server.learning.followers import follow_catalog, follow_events
 from model_server.learning.health import Health
 from model_server.learning.keeper import Keeper
@@ -66,7 +66,7 @@ async def learn(
         limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
         thread = stack.enter_context(background_thread("event-store"))
         keeper = Keeper(store, catalog, limits, thread, _clock_ms, metrics)
-        manner = Manner(settings.scoring.models_dir, settings.learning.options, settings.learning.threads)
+        manner = manner_of(settings)
         workshop = Workshop(
             folder=place.folder,
             models_dir=manner.models_dir,

@@ -1,4 +1,4 @@
-"""kill -9 of the learner behind every step: always one champion that can be loaded, and in the end the same as without."""
+"""kill -9 of the learner behind every step: always one champion that loads, and in the end the same as without."""
 
 import json
 import subprocess

@@ -27,7 +27,7 @@ from tests.support.learning import PLENTY, forget, rows_of, view
 from tests.unit.model_server.registry.test_version import a_model
 
 _USERS: Final = 40
-_EVENTS: Final = 240
+_EVENTS: Final = 330
 
 
 def main(folder: Path) -> None:

@@ -75,7 +75,11 @@ async def test_disk_is_bounded_and_the_champion_stays(tmp_path: Path) -> None:
 
 async def test_a_challenger_is_dropped_when_somebody_names_another_champion(tmp_path: Path) -> None:
     on_log = learner(tmp_path, 250, ALIKE, BETTER)
-    on_log.on_judge = lambda: promote(on_log.models_dir, versions(on_log)[1], "by hand", now_ms=9) and None
+
+    def somebody_promotes() -> None:
+        promote(on_log.models_dir, versions(on_log)[1], "by hand", now_ms=9)
+
+    on_log.on_judge = somebody_promotes
     await on_log.run()
     judgement = read_judgement(on_log.models_dir / versions(on_log)[1])
     assert judgement is not None
