@@ -22,6 +22,7 @@ _PANELS: Final = {
     "score": "Run",
     "train": "Learn",
     "tune": "Learn",
+    "federate": "Learn",
     "evaluate": "Learn",
     "models": "Operate",
 }
