@@ -6,7 +6,7 @@ import torch
 
 from app.kafka.topics import Topics
 from app.settings import Settings
-from model_server.text.encoder import TextEncoder
+from model_server.text.pretrained import EncoderOf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +19,7 @@ class Installation:
         topics: their names.
         group: the consumer group that shares the work.
         device: where to compute.
-        encoder: texts of new items to vectors.
+        encoder_of: texts of new items to vectors, as a version's network reads them.
         pinned: the version to serve, whoever is champion; None: the champion.
     """
 
@@ -28,5 +28,5 @@ class Installation:
     topics: Topics
     group: str
     device: torch.device
-    encoder: TextEncoder
+    encoder_of: EncoderOf
     pinned: str | None

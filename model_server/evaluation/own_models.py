@@ -13,9 +13,10 @@ from app.data.interactions import Dataset, Interactions
 from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
-from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.contestants import LISTS, NETWORK, RIVERRUN, OwnFits
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.evaluation.served_lists import served_lists
 from model_server.judging.cases import Fit, Recommender
 from model_server.peak_memory import PeakMemory
 from model_server.privacy.run import train_as_wanted
@@ -26,7 +27,7 @@ from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
 from model_server.training.run import TrainingJob
 
-_OWN: Final = {RIVERRUN: riverrun, NETWORK: network}
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network, LISTS: served_lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class OwnModels:
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
             return as_served(model.ranker, part, shop_of(self._dataset).promoting)
         context = self._context
-        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        encoder = context.encoder_of(model.tuned)
+        surroundings = Surroundings(self._dataset.catalog, encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:

@@ -34,6 +34,10 @@ it. It knows what visitors did and what items are called, not prices, stock, or 
 
 {_judged(metrics)}
 
+## How it reads texts
+
+{_texts(model)}
+
 ## In the lists
 
 {_blend(model.hybrid)}
@@ -92,6 +96,38 @@ def _validation(metrics: Mapping[str, float]) -> str:
             low, high = (metrics.get(f"validation_{name}_{end}") for end in ("low", "high"))
             rows.append((label, f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     return _table(("metric", "value", "95 % interval"), rows)
+
+
+def _texts(model: TrainedModel) -> str:
+    if model.tuned is None:
+        return f"By `{model.text_encoder}`, as it was pretrained."
+    found = model.tuned.findings
+    said = (
+        f"By `{model.tuned.base}`, whose last {found.options['layers']} layers were fine-tuned on {found.data}"
+        if model.tuned.weights
+        else f"By `{model.tuned.base}`, as it was pretrained: fine-tuning it on {found.data} did not help"
+    )
+    rows = [
+        (
+            label,
+            f"{part.cases:,}",
+            f"{part.pretrained_hr10:.4f}, {part.pretrained_ndcg10:.4f}",
+            f"{part.tuned_hr10:.4f}, {part.tuned_ndcg10:.4f}",
+            f"{part.low:+.4f} to {part.high:+.4f}",
+        )
+        for label, part in (("queries made of the catalog", found.queries), ("held-out items", found.cold))
+    ]
+    head = (
+        "found by text alone",
+        "cases",
+        "pretrained: HR@10, NDCG@10",
+        "fine-tuned",
+        "95 % interval of NDCG@10's gain",
+    )
+    return (
+        f"{said} (round {found.best_round} of {found.rounds}, {found.seconds:.0f} s). Validation on cases that chose "
+        f"nothing:\n\n" + _table(head, rows)
+    )
 
 
 def _blend(hybrid: HybridParts) -> str:

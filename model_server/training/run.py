@@ -12,6 +12,7 @@ from app.data.interactions import Dataset, Interactions
 from app.data.popularity import popularity_of
 from app.errors import DataError
 from app.interests.state import Kind
+from model_server.drift.reference import reference_of
 from model_server.hybrid.training import fit_hybrid
 from model_server.model.config import NetworkConfig
 from model_server.peak_memory import PeakMemory
@@ -80,16 +81,18 @@ def train_model(
     trained = train_members(config, by_row, on_device, options, on_progress, job.execution)
     vectors = all_item_vectors(trained.network, on_device)
     ranks = validation_ranks(trained.network, by_row, vectors)
+    popularity = popularity_of(job.interactions, job.popularity_half_life_days)
     everything = _items_by_row(job.interactions, warm, catalog_items=len(job.dataset.catalog))
     return TrainedModel(
         network=trained.network,
         text_encoder=encoder.fingerprint,
         item_ids=tuple(job.dataset.catalog[item].item_id for item in warm),
         texts=texts,
-        popularity=popularity_of(job.interactions, job.popularity_half_life_days),
+        popularity=popularity,
         hybrid=fit_hybrid(trained.network, vectors, by_row, everything, job.popularity_half_life_days),
         data=described(job, options),
         metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
+        reference=reference_of(job.interactions, popularity.weights),
     )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from app.code_version import code_version
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
-from app.errors import ModelVersionError
+from app.errors import ModelVersionError, SettingsError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.privacy.run import train_as_wanted
@@ -26,6 +26,7 @@ from model_server.registry.private import is_private
 from model_server.registry.save import save_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.pretrained import open_text_encoder
+from model_server.text.tuned import read_tuned
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.chosen import Choices, with_choices
@@ -59,7 +60,8 @@ class Manner:
 class TrainingRequest:
     """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data.
 
-    Without `promote` the version becomes the champion only where there is none.
+    Without `promote` the version becomes the champion only where there is none, without `encoder` texts are read by the
+    pretrained one.
     """
 
     source: DataSource
@@ -71,6 +73,7 @@ class TrainingRequest:
     if_none: bool
     as_json: bool
     promote: bool = False
+    encoder: Path | None = None
     manner: Manner = field(default_factory=Manner)
 
 
@@ -79,7 +82,8 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
 
     Raises:
         DataError: the data cannot be read or is too little.
-        SettingsError: the device is not there.
+        ModelVersionError: the fine-tuned encoder is damaged, or of another riverrun.
+        SettingsError: the device is not there, or options contradict each other.
     """
     started = time.perf_counter()
     if request.if_none and (there := latest_version(request.models_dir)) is not None:
@@ -119,10 +123,13 @@ class _Session:
         self._console = Console(stderr=True, highlight=False, quiet=not team.leads)
         with team.leader_first():
             dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
-            self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print)
+            self._tuned = None if request.encoder is None else read_tuned(request.encoder)
+            self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print, self._tuned)
         self._parent = self._champion_before() if team.leads else ""
         part = split_newest(dataset.interactions, request.holdout_events)
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
+        if self._options.epsilon is not None and request.encoder is not None:
+            raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")
         self._job = TrainingJob(
             dataset=dataset,
             interactions=part.before,
@@ -171,7 +178,8 @@ class _Session:
             return train_as_wanted(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
 
     def _with_lineage(self, model: TrainedModel) -> TrainedModel:
-        return replace(model, data=msgspec.structs.replace(model.data, code=code_version(), parent=self._parent))
+        data = msgspec.structs.replace(model.data, code=code_version(), parent=self._parent)
+        return replace(model, data=data, tuned=self._tuned)
 
     def _champion_before(self) -> str:
         """Asked before hours of training: whoever is served because it is the newest version must not lose that."""

@@ -258,6 +258,6 @@ def test_evaluation_measures_a_versions_ranker_where_it_is_what_is_served(
     folder: Path, task: Task | None, kind: type[object]
 ) -> None:
     dataset, version = shop(), load_version(folder, CPU)
-    context = replace(baseline_context(dataset), encoder=ENCODER)
+    context = replace(baseline_context(dataset), encoder_of=lambda _: ENCODER)
     own = OwnModels(dataset, context, Wanted(None, task), (version,), Console(quiet=True))
     assert isinstance(own.fits()[""](RIVERRUN)(0)(dataset.interactions), kind)

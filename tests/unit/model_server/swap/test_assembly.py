@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def assembled(version: ModelVersion) -> Assembly:
     """With every item for sale."""
-    installation = Installation(Settings(), "nowhere:9092", load_topics(), "group", CPU, WordEncoder(), None)
+    installation = Installation(Settings(), "nowhere:9092", load_topics(), "group", CPU, lambda _: WordEncoder(), None)
     with ThreadPoolExecutor(1) as redoing:
         assembly = assemble(version, installation, Metrics(table.TABLE), redoing)
     assembly.index.put([Listing(item_id, item_id) for item_id in TEXTS], version.model.texts)
