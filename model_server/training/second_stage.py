@@ -120,7 +120,7 @@ def _trained(known: Dataset, plan: Plan, seed: int) -> TrainedRanker | None:
         return None
     part = replace(known, interactions=plan.training)
     try:
-        return train_on(part, shop_of(part), Task.NEXT, (seed,), questions / later)
+        return train_on(part, shop_of(part), Task.NEXT, seed, questions / later)
     except ValueError:
         return None
 

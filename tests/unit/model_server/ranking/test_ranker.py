@@ -48,7 +48,7 @@ def trained() -> Trained:
     known = replace(dataset, interactions=later.training)
     plan = basket_plan(known, BasketRequest("next", train_share=0.5, share=1.0))
     shop = Shop(facts_of(dataset.catalog), "UTC", nothing_promoted)
-    done = train_ranker(plan, shop, OPTIONS, RankerTraining(seeds=(0,)))
+    done = train_ranker(plan, shop, OPTIONS, RankerTraining())
     question = next(step.question for step in later.steps(1_000) if step.question is not None)
     return Trained(done.ranker, done.tables.at(int(question.cases.now_ms[0])), question)
 
