@@ -1,5 +1,6 @@
 """The learned ranker behind the interface through which models and baselines are compared."""
 
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -33,6 +34,7 @@ _SHARES: Final = {Task.NEXT: 1.0, Task.CART: 0.7, Task.DISCOVER: 1.0, Task.PROMO
 # How many questions there are says more than how many of the wrong candidates of each are kept.
 _NEGATIVES: Final = {Task.NEXT: 0.2, Task.CART: 0.1, Task.DISCOVER: 0.1, Task.PROMOTION: 0.5}
 _HALVES: Final = 2  # of each basket that the task cart learns from
+_BOOSTERS: Final = 2  # a version has one, half as dear
 
 
 class Tables(Protocol):
@@ -90,18 +92,19 @@ def as_served(stored: StoredRanker, part: Interactions, promoting: Promoting) ->
 
 def train_for_task(known: Dataset, task: Task, seed: int) -> TrainedRanker:
     """A ranker from what is known before the cut."""
-    return train_on(known, shop_of(known), task, seed, _SHARES[task])
+    return train_on(known, shop_of(known), task, RankerTraining(seed, boosters=_BOOSTERS), _SHARES[task])
 
 
-def train_on(known: Dataset, shop: Shop, task: Task, seed: int, share: float) -> TrainedRanker:
+def train_on(known: Dataset, shop: Shop, task: Task, training: RankerTraining, share: float) -> TrainedRanker:
     """The same from this share of the newer baskets, in a shop of which this is said.
 
     Raises:
         ValueError: there is nothing to learn from.
     """
-    plan = basket_plan(known, BasketRequest(task, train_share=NOT_RECENT, share=share, seed=seed, halves=_HALVES))
-    training = RankerTraining(seed=seed, negatives=_NEGATIVES[task])
-    return train_ranker(plan, shop, _OPTIONS[task], training)
+    plan = basket_plan(
+        known, BasketRequest(task, train_share=NOT_RECENT, share=share, seed=training.seed, halves=_HALVES)
+    )
+    return train_ranker(plan, shop, _OPTIONS[task], replace(training, negatives=_NEGATIVES[task]))
 
 
 def shop_of(dataset: Dataset) -> Shop:

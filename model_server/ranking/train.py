@@ -45,7 +45,7 @@ class RankerTraining:
     negatives: float = 0.2
     trees: TreeOptions = field(default_factory=TreeOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)
-    boosters: int = 2
+    boosters: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
