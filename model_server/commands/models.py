@@ -98,9 +98,7 @@ def roll_back_version(reason: Reason = "by hand", models_dir: ModelsDir = None, 
             return False
         return True
 
-    succession = roll_back(folder, reason, _now_ms(), loads)
-    assert succession is not None  # noqa: S101  # for the type: without `only` there is no other answer
-    _tell(settings, succession, topic_prefix)
+    _tell(settings, roll_back(folder, reason, _now_ms(), loads), topic_prefix)
 
 
 def _existing(models_dir: Path, name: str | None) -> Path:

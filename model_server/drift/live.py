@@ -28,8 +28,7 @@ from model_server.drift.reference import (
 )
 from model_server.hybrid.blend import BLENDED
 from model_server.popularity.told import Told
-from model_server.scoring.scorer import Scored
-from model_server.swap.tally import Score
+from model_server.scoring.scorer import Score, Scored
 
 WATCHED: Final = ("kinds", "items", "activity", "sources", "shown")
 """What has a gauge: events by kind, events by the item's popularity, users by what they did before; and of lists the

@@ -15,6 +15,7 @@ from model_server.registry.card import model_card
 from model_server.registry.counts import COUNTS, description_of, save_counts
 from model_server.registry.folders import LOCK
 from model_server.registry.version import TrainedModel, VersionConfig
+from model_server.text.tuned import write_tuned
 
 CHECKSUMS = "checksums.json"
 REFERENCE = "drift.json"
@@ -61,6 +62,8 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
     save_counts(model.hybrid, folder / COUNTS)
     if model.ranker is not None:
         save_ranker(folder, model.ranker)
+    if model.tuned is not None:
+        write_tuned(folder, model.tuned)
     config = VersionConfig(network=model.network.config, text_encoder=model.text_encoder)
     contents: dict[str, object] = {
         "config.json": config,

@@ -6,6 +6,9 @@ is said beside them (model_server.registry.champion).
     model.safetensors   the network's weights
     texts.safetensors   (N, text_dimension) text embeddings of the items it was trained on, by row
     config.json         the network's shape and the text encoder it wants
+    encoder.json, encoder.safetensors
+                        what fine-tuning that encoder found, and the layers it changed (model_server.text.tuned), where
+                        it was tried
     items.json          the item ids, by row
     popularity.json     decayed popularity at the cut, for users of whom nothing is known
     hybrid.json         the weights of the blend, and how the counts beside the network are kept and read
@@ -34,6 +37,7 @@ from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.members import Network
 from model_server.ranking.files import StoredRanker
+from model_server.text.tuned import TunedEncoder
 
 SCHEMA_VERSION: Final = 2
 
@@ -91,6 +95,7 @@ class TrainedModel:
         metrics: name -> value, on validation.
         ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
         reference: what its events were like; None: of a version from before this was kept.
+        tuned: the text encoder's changed layers, or why there are none; None: it was not fine-tuned.
     """
 
     network: Network
@@ -103,6 +108,7 @@ class TrainedModel:
     metrics: dict[str, float]
     ranker: StoredRanker | None = None
     reference: Reference | None = None
+    tuned: TunedEncoder | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,37 +3,41 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+import safetensors.torch
 import torch
 
-from app.errors import DataError
+from app.errors import DataError, ModelVersionError
 from model_server.text.apart import Encoded, receive, send
 from model_server.text.encoder import TextEncoder
 from model_server.text.pretrained import load_minilm
 
+Weights = Mapping[str, torch.Tensor]
 _NICENESS: Final = 10
 
 
-def answer_all(asked: IO[bytes], answers: IO[bytes], load: Callable[[], TextEncoder]) -> None:
+def answer_all(asked: IO[bytes], answers: IO[bytes], load: Callable[[Weights], TextEncoder]) -> None:
     """Encode whatever is asked; the encoder is loaded with the first text.
 
     Args:
-        asked: lists of texts.
-        answers: `Encoded`, one for each.
-        load: loads the encoder; raises DataError where it cannot, and is called again with the next text.
+        asked: fine-tuned weights, as safetensors or empty; then lists of texts.
+        answers: `Encoded`, one for each list.
+        load: loads the encoder with these weights; where it cannot, it is called again with the next text.
     """
+    told = receive(asked)
+    weights = safetensors.torch.load(told) if told else {}
     encoder: TextEncoder | None = None
     while (message := receive(asked)) is not None:
         texts = msgspec.msgpack.decode(message, type=list[str])
         try:
-            encoder = encoder or load()
+            encoder = encoder or load(weights)
             encoded = Encoded(vectors=encoder.encode(texts).astype("<f4").tobytes())
-        except DataError as error:
-            encoded = Encoded(error=str(error))
+        except (DataError, ModelVersionError) as error:
+            encoded = Encoded(error=str(error), misfits=isinstance(error, ModelVersionError))
         send(answers, msgspec.msgpack.encode(encoded))
 
 
@@ -48,7 +52,10 @@ def main(cache_dir: Path, device: str) -> None:
     def say(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
-    answer_all(sys.stdin.buffer, answers, lambda: load_minilm(cache_dir, torch.device(device), say))
+    # Its fingerprint is the parent's affair.
+    answer_all(
+        sys.stdin.buffer, answers, lambda weights: load_minilm(cache_dir, torch.device(device), say, "", weights)
+    )
 
 
 if __name__ == "__main__":
