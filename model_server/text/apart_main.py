@@ -43,7 +43,6 @@ def answer_all(asked: IO[bytes], answers: IO[bytes], load: Callable[[Weights], T
 
 def main(cache_dir: Path, device: str) -> None:
     """Serve the parent."""
-    os.nice(_NICENESS)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end is ours
     answers = os.fdopen(os.dup(1), "wb")
@@ -52,10 +51,14 @@ def main(cache_dir: Path, device: str) -> None:
     def say(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
-    # Its fingerprint is the parent's affair.
-    answer_all(
-        sys.stdin.buffer, answers, lambda weights: load_minilm(cache_dir, torch.device(device), say, "", weights)
-    )
+    def load(weights: Weights) -> TextEncoder:
+        encoder = load_minilm(
+            cache_dir, torch.device(device), say, "", weights
+        )  # its fingerprint is the parent's affair
+        os.nice(_NICENESS)  # not before: the first new item waits for the weights
+        return encoder
+
+    answer_all(sys.stdin.buffer, answers, load)
 
 
 if __name__ == "__main__":
