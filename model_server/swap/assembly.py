@@ -13,6 +13,7 @@ from app.observability import Metrics
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server.counts.live import LiveCoVisitation
+from model_server.drift.live import LiveDrift
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -73,7 +74,9 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
     encoder = ContinuedEncoder(installation.precisions.fastest(model.network), memory, device)
-    counters: list[Counter] = [popularity, covisitation]
+    first = surfaces.surfaces[0].name
+    drift = LiveDrift(metrics, version.name, model.reference, model.popularity.weights, first)
+    counters: list[Counter] = [popularity, covisitation, drift]
     live = ranker = None
     if model.ranker is not None:
         live = LiveTables(model.ranker, index.promoted)
@@ -81,11 +84,12 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
         counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
     served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), ranker)
     scorer = Scorer(served, index, surfaces, lambda: popularity.ranking, device)
-    first = surfaces.surfaces[0].name
     rails = rails_of(installation)
     tally = Tally(rails.watch_s, time.monotonic)
     soon_ms = int(rails.soon_s * 1_000)
-    watched = Watched(scorer.score, first, tally=tally, soon_ms=soon_ms, version=version.name, metrics=metrics)
+    watched = Watched(
+        drift.watch(scorer.score), first, tally=tally, soon_ms=soon_ms, version=version.name, metrics=metrics
+    )
     edition = Edition(installation.topics.recommendations.name, version.name, _VARIANT)
     return Assembly(
         version=version,

@@ -7,7 +7,7 @@ Beside the gauge of what validation promised this shows the gap between offline 
 far below the promise means that the shop has changed, that lists come late, or that nobody looks at them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from app.contracts.recommendations import NEWCOMER_ID
@@ -16,13 +16,11 @@ from app.surfaces.touches import History
 from model_server import metrics as table
 from model_server.judging.metrics import CUTOFF
 from model_server.registry.version import ModelVersion
-from model_server.scoring.scorer import Scored
+from model_server.scoring.scorer import Score, Scored
 from model_server.swap.shown import NextEvent, ShownLists
 from model_server.swap.tally import Counts, Tally
 
 _VALIDATED: Final = "validation_hr10"
-
-Score = Callable[[Sequence[str], Sequence[History]], Scored]
 
 
 class Watched:

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 def assembled(version: ModelVersion) -> Assembly:
     """With every item for sale."""
     installation = Installation(
-        Settings(), "nowhere:9092", load_topics(), "group", CPU, WordEncoder(), Precisions(CPU), None
+        Settings(), "nowhere:9092", load_topics(), "group", CPU, lambda _: WordEncoder(), Precisions(CPU), None
     )
     with ThreadPoolExecutor(1) as redoing:
         assembly = assemble(version, installation, Metrics(table.TABLE), redoing)
