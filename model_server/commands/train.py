@@ -60,6 +60,12 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     precision: Annotated[
         Precision, typer.Option(help="what is multiplied; auto: bfloat16 where it pays")
     ] = Precision.AUTO,
+    private: Annotated[
+        float | None,
+        typer.Option(
+            help="differential privacy of every person: spend at most this epsilon; needs uv sync --group privacy"
+        ),
+    ] = None,
     parts: Annotated[
         int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
     ] = 1,
@@ -88,7 +94,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        choices=chosen(options, epochs=epochs, seed=seed, members=members),
+        choices=chosen(options, epochs=epochs, seed=seed, members=members, epsilon=private),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,

@@ -1,6 +1,7 @@
 """BASKET: every later basket of a known customer, predicted from the state just before it.
 
-All baskets lie in global time order; the cut falls into the basket that holds the given share of all lines. Tasks:
+All baskets lie in global time order; the cut is where the newest basket begins that has begun when the given share of
+all lines is over: a visit that never ends, as a robot's, moves it nowhere. Tasks:
 
 `next`: everything in the basket counts, and everything may be shown.
 `discover`: only what the customer never had counts, and only such is shown.
@@ -107,7 +108,8 @@ class _BasketProtocol:
         log = dataset.interactions
         self._dataset, self._request, self._log = dataset, request, log
         self._baskets = basket_numbers(log)
-        self._cut = int(np.searchsorted(self._baskets_running(), self._baskets[int(len(log) * request.train_share)]))
+        begun = np.maximum.accumulate(self._baskets)  # the newest basket, at every line
+        self._cut = int(np.searchsorted(begun, begun[int(len(log) * request.train_share)]))
         self._lines = np.argsort(self._baskets, kind="stable")
         self._basket_starts = np.searchsorted(self._baskets[self._lines], np.arange(self._baskets.max(initial=-1) + 2))
         # Of one user: first in time, then by basket, so that what is behind a basket's first line is not its history.
@@ -118,10 +120,6 @@ class _BasketProtocol:
         self._promotions = _promotions(dataset) if request.task == Task.PROMOTION else None
         shop = dataset.shop
         self._weeks = shop.weeks(log.ts_ms) if shop is not None and self._promotions is not None else None
-
-    def _baskets_running(self) -> NDArray[np.int64]:
-        """The highest basket number so far, at every line: where it first reaches a number, that basket begins."""
-        return np.maximum.accumulate(self._baskets)
 
     def plan(self) -> Plan:
         log, request = self._log, self._request

@@ -54,7 +54,8 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
-    compared = reports_of(runs, session.facts, request.against, time_ordered=request.protocol == "stream")
+    ordered = request.protocol == "stream"
+    compared = reports_of(runs, session.facts, request.against, plan.groups, time_ordered=ordered)
     report = Report(
         protocol=request.protocol,
         task=request.task or None,

@@ -39,9 +39,9 @@ class CoVisits:
 def count_covisits(log: Interactions) -> CoVisits:
     """Those of this log; a pair counts 1/k when k steps lie between its two, up to ten."""
     items = len(log.item_ids)
-    counts = close_pairs(histories_of(log), items, backward=1.0).tocoo()
-    of_item = np.bincount(counts.row, weights=counts.data, minlength=items)
-    expected = of_item[counts.row] * of_item[counts.col] / max(float(counts.data.sum()), 1e-9)
+    pairs = close_pairs(histories_of(log), items, backward=1.0)
+    counts, of_item = pairs.counts.tocoo(), pairs.sums
+    expected = of_item[counts.row] * of_item[counts.col] / max(float(of_item.sum()), 1e-9)
     often = counts.data > expected
     rows, columns, seen = counts.row[often], counts.col[often], counts.data[often]
     values = seen / np.sqrt(of_item[rows] * of_item[columns])

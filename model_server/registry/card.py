@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from model_server.hybrid.parts import HybridParts
+from model_server.registry.private import guarantee, is_private
 from model_server.registry.version import TrainedModel, TrainingData
 from model_server.training.findings import BY_HISTORY, BY_POPULARITY, slices_of
 
@@ -31,13 +32,7 @@ it. It knows what visitors did and what items are called, not prices, stock, or 
 
 {_data(model)}
 
-## Validation of the network alone
-
-The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
-had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
-a little too good.
-
-{_validation(metrics)}
+{_judged(metrics)}
 
 ## How it reads texts
 
@@ -79,6 +74,19 @@ def _data(model: TrainedModel) -> str:
 {_day(data.last_ts_ms)}; the {data.held_out_events:,} events after that were never seen
 - kinds of events: {kinds}. Other kinds are read as their average; a kind that turns an item down (dislike, \
 remove_from_cart) is left out where training had none"""
+
+
+def _judged(metrics: Mapping[str, float]) -> str:
+    """How good it is on people it did not learn from; of a private version, what it promises to those it did."""
+    if is_private(metrics):
+        return f"## Privacy\n\n{guarantee(metrics)}"
+    return f"""## Validation of the network alone
+
+The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
+had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
+a little too good.
+
+{_validation(metrics)}"""
 
 
 def _validation(metrics: Mapping[str, float]) -> str:
@@ -139,6 +147,8 @@ def _blend(hybrid: HybridParts) -> str:
 
 def _ranker(model: TrainedModel) -> str:
     metrics = model.metrics
+    if is_private(metrics):
+        return "Lists in which things come back are not made: a ranker would be another look at people."
     if "ranker_questions" not in metrics:
         return "Lists in which things come back are not made: nothing here was learned about that."
     said = (
@@ -167,6 +177,8 @@ def _weaknesses(model: TrainedModel) -> str:
                 for part, (hits, cases) in slices.items()
             ]
             parts.append(_table((label, "HR@10", "cases"), rows))
+    if is_private(model.metrics):
+        return "It has fewer weights than other versions, and noise in all of them. Nobody was asked how good it is."
     cold = model.data.items - len(model.item_ids)
     parts.append(
         f"{cold:,} of {model.data.items:,} items had no event in training: they are recommended by their text alone, "
@@ -178,8 +190,9 @@ def _weaknesses(model: TrainedModel) -> str:
 def _making(data: TrainingData, metrics: Mapping[str, float]) -> str:
     lines = []
     if "seconds" in metrics:
+        best = metrics.get("best_epoch", metrics["epochs"])
         lines.append(
-            f"- epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
+            f"- epoch {best:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
             f"{metrics.get('peak_memory_mb', 0):,.0f} MB"
         )
     if data.code:

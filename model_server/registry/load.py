@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
+from model_server.drift.reference import Reference
 from model_server.model.members import Network, fresh_network
 from model_server.ranking.files import CONFIG as RANKER
 from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
 from model_server.registry.folders import NAME
-from model_server.registry.save import CHECKSUMS
+from model_server.registry.save import CHECKSUMS, REFERENCE
 from model_server.registry.version import (
     SCHEMA_VERSION,
     ModelVersion,
@@ -32,7 +33,8 @@ from model_server.text.tuned import read_tuned
 
 T = TypeVar("T")
 _HINT = "Train again (`riverrun train`) or copy the whole folder again."
-# Every version has these; some have a ranker's or a fine-tuned encoder's as well.
+# Every version has these; some have a ranker's or a fine-tuned encoder's as well. Those of before 2026-11-23 have no
+# reference for drift.
 FILES = (
     "model.safetensors",
     "texts.safetensors",
@@ -87,6 +89,7 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         data=_read(folder / "data.json", TrainingData),
         metrics=_read(folder / "metrics.json", dict[str, float]),
         ranker=load_ranker(folder) if RANKER in checksums else None,
+        reference=_read(folder / REFERENCE, Reference) if REFERENCE in checksums else None,
         tuned=tuned,
     )
     return ModelVersion(name=folder.name, folder=folder, model=model)

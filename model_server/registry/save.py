@@ -18,6 +18,7 @@ from model_server.registry.version import TrainedModel, VersionConfig
 from model_server.text.tuned import write_tuned
 
 CHECKSUMS = "checksums.json"
+REFERENCE = "drift.json"
 _INCOMPLETE = ".incomplete"
 
 
@@ -64,7 +65,7 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
     if model.tuned is not None:
         write_tuned(folder, model.tuned)
     config = VersionConfig(network=model.network.config, text_encoder=model.text_encoder)
-    contents = {
+    contents: dict[str, object] = {
         "config.json": config,
         "items.json": model.item_ids,
         "popularity.json": model.popularity,
@@ -72,6 +73,8 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
         "data.json": model.data,
         "metrics.json": model.metrics,
     }
+    if model.reference is not None:
+        contents[REFERENCE] = model.reference
     for name, content in contents.items():
         (folder / name).write_bytes(_json(content))
     (folder / "MODEL_CARD.md").write_text(model_card(model), encoding="utf-8")

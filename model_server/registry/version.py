@@ -13,6 +13,7 @@ is said beside them (model_server.registry.champion).
     popularity.json     decayed popularity at the cut, for users of whom nothing is known
     hybrid.json         the weights of the blend, and how the counts beside the network are kept and read
     counts.safetensors  co-visitation at the cut and the neighbours of items, by row
+    drift.json          what the newest events of training were like, to hold live ones against
     ranker.json, ranker-<n>.txt, ranking.safetensors
                         the ranker of lists in which things come back, where there is one (model_server.ranking.files)
     data.json           what it was trained on
@@ -30,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.popularity import Popularity
+from model_server.drift.reference import Reference
 from model_server.hybrid.parts import HybridParts
 from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
@@ -92,6 +94,7 @@ class TrainedModel:
         data: what it was trained on.
         metrics: name -> value, on validation.
         ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
+        reference: what its events were like; None: of a version from before this was kept.
         tuned: the text encoder's changed layers, or why there are none; None: it was not fine-tuned.
     """
 
@@ -104,6 +107,7 @@ class TrainedModel:
     data: TrainingData
     metrics: dict[str, float]
     ranker: StoredRanker | None = None
+    reference: Reference | None = None
     tuned: TunedEncoder | None = None
 
 

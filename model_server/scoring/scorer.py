@@ -60,6 +60,10 @@ class Scored:
     fallback_users: int = 0
 
 
+Score = Callable[[Sequence[str], Sequence[History]], Scored]
+"""Makes the lists of a batch: user ids and what they did."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
     """B users while they are scored: the index, what they did and what is made of it."""

@@ -12,6 +12,7 @@ from app.observability import Metrics
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server.counts.live import LiveCoVisitation
+from model_server.drift.live import LiveDrift
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -19,7 +20,6 @@ from model_server.installation import Installation
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.lists import Edition
-from model_server.live_hits import LiveHits
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
 from model_server.model.serving import fastest_encoder
@@ -32,6 +32,7 @@ from model_server.registry.version import ModelVersion, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.swap.guardrails import Rails
 from model_server.swap.tally import Tally
+from model_server.swap.watched import Watched
 from model_server.worker import Scoring
 
 _VARIANT = "default"
@@ -72,7 +73,9 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
     encoder = ContinuedEncoder(fastest_encoder(model.network, device), memory, device)
-    counters: list[Counter] = [popularity, covisitation]
+    first = surfaces.surfaces[0].name
+    drift = LiveDrift(metrics, version.name, model.reference, model.popularity.weights, first)
+    counters: list[Counter] = [popularity, covisitation, drift]
     live = ranker = None
     if model.ranker is not None:
         live = LiveTables(model.ranker, index.promoted)
@@ -80,17 +83,19 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
         counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
     served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), ranker)
     scorer = Scorer(served, index, surfaces, lambda: popularity.ranking, device)
-    first = surfaces.surfaces[0].name
     rails = rails_of(installation)
     tally = Tally(rails.watch_s, time.monotonic)
-    hits = LiveHits(metrics, version.name, first, tally=tally, soon_ms=int(rails.soon_s * 1_000))
+    soon_ms = int(rails.soon_s * 1_000)
+    watched = Watched(
+        drift.watch(scorer.score), first, tally=tally, soon_ms=soon_ms, version=version.name, metrics=metrics
+    )
     edition = Edition(installation.topics.recommendations.name, version.name, _VARIANT)
     return Assembly(
         version=version,
         index=index,
         counting=Counting(counters, limits, half_life_days),
         scorer=scorer,
-        scoring=Scoring(tally.watch(hits.watch(scorer.score), first), edition),
+        scoring=Scoring(watched, edition),
         tally=tally,
         live=live,
     )

@@ -74,6 +74,15 @@ def test_a_share_of_the_baskets_depends_on_the_seed_alone() -> None:
     assert [each.tolist() for each in first[0].relevant] == [each.tolist() for each in again[0].relevant]
 
 
+def test_a_visit_that_never_ends_leaves_the_cut_where_it_is() -> None:
+    robot = [(1, 9, minute) for minute in range(400)]  # under one name, every minute
+    people = [(0, minute // 100, minute) for minute in range(0, 400, 100)]
+    log = interactions_of(sorted(robot + people, key=lambda row: row[2]), users=2, items=10)
+    plan = basket_plan(dataset_of(replace(log, ts_ms=log.ts_ms * MINUTE_MS)), BasketRequest("next", 0.7, share=1.0))
+    assert len(plan.training) == 203  # all before the visit at minute 200
+    assert [each.tolist() for each in questions(plan)[0].relevant] == [[2], [3]]
+
+
 def test_a_visit_ends_after_half_an_hour_without_anything() -> None:
     log = interactions_of([(0, 1, 0), (0, 2, 30), (1, 3, 30), (0, 4, 61)], users=2, items=5)
     visits = basket_numbers(replace(log, ts_ms=log.ts_ms * MINUTE_MS))

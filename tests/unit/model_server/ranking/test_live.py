@@ -150,6 +150,29 @@ def test_only_the_newest_of_the_log_are_kept() -> None:
     assert_same(growing.at(end_ms).counts, count_items(kept, first_times(kept), end_ms))
 
 
+def test_visitors_who_are_gone_leave_their_numbers() -> None:
+    """Strangers who come once, beside the same tables of people who are numbered once and for all."""
+    whole, strangers, at_once = log(), 3_000, 100
+    live = LiveTables(stored(whole), dict, most=400)
+    alone = GrowingTables(stored(whole).tables, whole, LIVE, most=400)
+    for begin in range(0, strangers, at_once):
+        numbers = range(begin, begin + at_once)
+        rows = [(PEOPLE + number, number % ITEMS, DAYS * DAY_MS + 600_000 * number) for number in numbers]
+        for user, item, ts_ms in rows:
+            live.observe(f"user-{user}", f"item-{item}", None, ts_ms)
+        live.redo(rows[-1][2])
+        alone.observe(interactions_of(rows, PEOPLE + begin + at_once, ITEMS))
+        tables = alone.at(rows[-1][2] + 1)
+    assert live.people <= 2 * 500 + at_once  # of the log, and of the sample of a week ago
+    assert_same(live.known.tables.counts, tables.counts)
+    known = live.known
+    sample = fingerprints(f"user-{user}" for user in tables.people.users).tolist()
+    assert set(sample) == known.people.keys()
+    columns = np.searchsorted(known.tables.people.users, [known.people[person] for person in sample])
+    vectors = known.tables.people.vectors.toarray()[:, columns]
+    np.testing.assert_array_equal(vectors, tables.people.vectors.toarray())
+
+
 def test_what_turns_an_item_down_is_not_counted() -> None:
     part, end_ms = log(), DAYS * DAY_MS
     growing = GrowingTables(stored(part).tables, part, LIVE)
