@@ -30,7 +30,9 @@ from tests.support.states import state_of
 CPU = torch.device("cpu")
 # Who likes one thing of a group likes the others: nothing that a pretrained encoder could know.
 GROUPS = (("hammer", "violin", "lemon"), ("candle", "tractor", "poem"), ("scarf", "router", "walnut"))
-THINGS = [f"{word} of maker {letter * 3}" for group in GROUPS for word in group for letter in "ABCDEFGHIJKLMNOPQRSTUVWX"]
+THINGS = [
+    f"{word} of maker {letter * 3}" for group in GROUPS for word in group for letter in "ABCDEFGHIJKLMNOPQRSTUVWX"
+]
 
 
 def riverrun(*arguments: str) -> dict[str, object]:
@@ -67,7 +69,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finetuned(shop: list[str]) -> Path:
-    told = riverrun("train", "encoder", *shop, "--steps", "100")
+    told = riverrun("train", "encoder", *shop, "--steps", "40")
     assert told["helps"], told
     return Path(str(told["folder"]))
 
