@@ -28,9 +28,8 @@ def noisy_votes(log: Interactions, items: int, noise: float, rng: np.random.Gene
     return votes + rng.normal(0.0, noise, items)
 
 
-def strengths(votes: NDArray[np.float64], noise: float) -> NDArray[np.float32]:
-    """(items,) between -1 and 1: how far an item's logarithm lies from the middle. Looks at the noisy votes only."""
-    logs = np.log(np.maximum(votes, max(noise, 1.0)))
-    spread = float(logs.max() - logs.min())
-    found: NDArray[np.float32] = (2 * (logs - logs.min()) / max(spread, 1e-9) - 1).astype(np.float32)
-    return found
+def log_popularity(votes: NDArray[np.float64], noise: float) -> NDArray[np.float32]:
+    """(items,) nats above or below the middle between the most and the least popular. Looks at noisy votes only."""
+    logs = np.log(np.maximum(votes, max(noise, 1.0)))  # what is below the noise is all alike
+    middled: NDArray[np.float32] = (logs - (logs.max() + logs.min()) / 2).astype(np.float32)
+    return middled

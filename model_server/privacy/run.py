@@ -22,7 +22,7 @@ from model_server.model.network import SequenceNetwork
 from model_server.peak_memory import PeakMemory
 from model_server.privacy.budget import Budget, budget_for, delta_for
 from model_server.privacy.descent import Chance, Material, descend, unknown_chance
-from model_server.privacy.popularity import noisy_votes, strengths
+from model_server.privacy.popularity import log_popularity, noisy_votes
 from model_server.privacy.start import start_privately
 from model_server.privacy.windows import able
 from model_server.registry.version import TrainedModel
@@ -94,7 +94,7 @@ class PrivateTraining:
         began_s, peak = time.perf_counter(), PeakMemory(self._texts.device)
         budget, items = self.budget(), len(self._texts)
         votes = noisy_votes(self._job.interactions, items, budget.popularity.noise, chance.drawing)
-        network = self._network(strengths(votes, budget.popularity.noise))
+        network = self._network(log_popularity(votes, budget.popularity.noise))
         epochs, steps = self._options.epochs, budget.gradients.steps
 
         def told(step: int, loss: float) -> None:
@@ -113,13 +113,13 @@ class PrivateTraining:
             metrics=_metrics(budget, self._people) | {"epochs": float(epochs)} | spent,
         )
 
-    def _network(self, strength: NDArray[np.float32]) -> SequenceNetwork:
+    def _network(self, popularity: NDArray[np.float32]) -> SequenceNetwork:
         width = self._texts.shape[1] if self._texts.any() else 0
         config: NetworkConfig = network_config(self._options, self._job.interactions, len(self._texts), width)
         with torch.random.fork_rng([]):
             torch.manual_seed(self._options.seed)
             network = SequenceNetwork(config).to(self._texts.device).eval()
-        start_privately(network, self._texts, strength)
+            start_privately(network, self._texts, popularity)
         return network
 
     def _popularity(self, votes: NDArray[np.float64]) -> Popularity:

@@ -15,7 +15,7 @@ from rich.console import Console
 from app.code_version import code_version
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
-from app.errors import ModelVersionError
+from app.errors import ModelVersionError, SettingsError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.privacy.run import train_as_wanted
@@ -83,7 +83,7 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
     Raises:
         DataError: the data cannot be read or is too little.
         ModelVersionError: the fine-tuned encoder is damaged, or of another riverrun.
-        SettingsError: the device is not there.
+        SettingsError: the device is not there, or options contradict each other.
     """
     started = time.perf_counter()
     if request.if_none and (there := latest_version(request.models_dir)) is not None:
@@ -128,6 +128,8 @@ class _Session:
         self._parent = self._champion_before() if team.leads else ""
         part = split_newest(dataset.interactions, request.holdout_events)
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
+        if self._options.epsilon is not None and request.encoder is not None:
+            raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")
         self._job = TrainingJob(
             dataset=dataset,
             interactions=part.before,

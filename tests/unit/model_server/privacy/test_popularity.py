@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model_server.privacy.popularity import noisy_votes, strengths
+from model_server.privacy.popularity import log_popularity, noisy_votes
 from tests.support.model import interactions_of
 
 ROWS = [(0, 0, 1), (0, 1, 2), (0, 1, 3), (1, 1, 4), *((2, item, 5) for item in range(4))]
@@ -26,7 +26,6 @@ def test_the_noise_is_as_large_as_was_said() -> None:
     assert 2.8 < noise.std() < 3.2
 
 
-def test_strengths_order_items_as_their_votes_do_and_rest_where_noise_is() -> None:
-    found = strengths(np.array([100.0, 10.0, -7.0, 0.5]), noise=2.0)
-    assert found[0] == 1
-    assert found[0] > found[1] > found[2] == found[3] == -1
+def test_items_are_ordered_as_their_votes_are_and_alike_below_the_noise() -> None:
+    found = log_popularity(np.array([200.0, 20.0, -7.0, 0.5]), noise=2.0)
+    assert np.allclose(found, np.log([10.0, 1.0, 0.1, 0.1]))

@@ -76,6 +76,17 @@ def test_the_card_shows_intervals_slices_blend_and_options() -> None:
         assert line in card, line
 
 
+def test_a_private_versions_card_says_what_is_promised_instead_of_how_good_it_is() -> None:
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    private = {"epsilon": 2.98, "delta": 5e-4, "people": 943.0, "noise": 5.8, "popularity_noise": 3.5}
+    steps = {"sample_rate": 0.25, "steps": 400.0}
+    metrics = {f"private_{name}": value for name, value in (private | steps).items()}
+    card = model_card(replace(model, metrics=metrics | {"epochs": 100.0, "seconds": 60.0}))
+    assert "(2.98, 5.0e-04)-differential privacy of every one of 943 people" in card
+    assert "400 steps of DP-SGD" in card
+    assert "Validation" not in card
+
+
 def test_the_card_says_how_texts_are_read_and_what_fine_tuning_found() -> None:
     model = planted_model({"a": "one", "b": "two"}, WordEncoder())
     assert f"By `{model.text_encoder}`, as it was pretrained." in model_card(model)
