@@ -38,7 +38,7 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
             topics=topics,
             group=topic_prefix + GROUP,
             device=device,
-            encoder_of=text_encoders(settings.cache_dir, device, logger.info),
+            encoder_of=text_encoders(settings.cache_dir, device, logger.info, apart=True),
             precisions=Precisions(device),
             pinned=version_name,
         )

@@ -1,8 +1,8 @@
 """Brings catalog news into the index without ever delaying a click, and without delisted items coming back.
 
 News that needs no text encoding is applied in its order at once. New texts wait their turn for the encoder, which
-runs in a thread of its own with low priority. Decisions are made on the event loop; the index is written by one
-thread, in the order of the decisions.
+runs in a process of its own with low priority (model_server.text.apart). Decisions are made on the event loop; the
+index is written by one thread, in the order of the decisions.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DataError
-from model_server.background import background_thread
 from model_server.items.index import ItemIndex
 from model_server.items.intake import CatalogNews, Offer
 from model_server.text.encoder import TextEncoder
@@ -44,7 +43,7 @@ class Shelf:
         self._shelved: dict[str, str] = {}  # sellable item id -> the text that its vector was made of
         self._news = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="item-index")
-        self._reader = background_thread("text-encoder")  # a click is scored before a catalogue is encoded
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="text-encoder")  # waits for the encoder's process
 
     def __enter__(self) -> "Shelf":
         return self

