@@ -64,6 +64,16 @@ def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tm
     assert decide(same, 0, RULES).outcome is Outcome.REFUSE
 
 
+def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:
+    shop = drifted(planted_dataset(users=100, items=60, length=18), 600, seed=0)
+    champion, challenger = (
+        trained(replace(shop, interactions=shop.interactions.take(slice(0, cut)))) for cut in (600, 1_400)
+    )
+    trial = trial_of(shop, 400, Surroundings(shop.catalog, HashEncoder(), 14))
+    figures = compare(trial.facts, shown_by(trial, champion), shown_by(trial, challenger), RULES.level)
+    assert decide(figures, 0, RULES).outcome is Outcome.PROMOTE
+
+
 def test_a_drift_swaps_half_of_the_catalogue_from_one_moment_on() -> None:
     before, after = walks().interactions, drifted(walks(), CUT, seed=0).interactions
     assert np.array_equal(before.items[:CUT], after.items[:CUT])
