@@ -6,7 +6,8 @@ import torch
 
 from app.kafka.topics import Topics
 from app.settings import Settings
-from model_server.text.encoder import TextEncoder
+from model_server.model.serving import Precisions
+from model_server.text.pretrained import EncoderOf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +20,8 @@ class Installation:
         topics: their names.
         group: the consumer group that shares the work.
         device: where to compute.
-        encoder: texts of new items to vectors.
+        encoder_of: texts of new items to vectors, as a version's network reads them.
+        precisions: what users are encoded in.
         pinned: the version to serve, whoever is champion; None: the champion.
     """
 
@@ -28,5 +30,6 @@ class Installation:
     topics: Topics
     group: str
     device: torch.device
-    encoder: TextEncoder
+    encoder_of: EncoderOf
+    precisions: Precisions
     pinned: str | None

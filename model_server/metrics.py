@@ -108,6 +108,13 @@ VALIDATION_HR10: Final = MetricSpec(
     "The hit rate at ten that validation promised; the live one far below it is an offline-online gap.",
     ("version",),
 )
+DRIFT_PSI: Final = MetricSpec(
+    "riverrun_drift_psi",
+    MetricKind.GAUGE,
+    "Population stability index, live against what the version was trained on: kinds, items, activity; and of lists "
+    "against its first ones: sources, shown. From .25 on something has changed.",
+    ("version", "what"),
+)
 
 TABLE: Final = (
     EVENT_TO_RECOMMENDATION,
@@ -139,4 +146,5 @@ TABLE: Final = (
     LIVE_EVENTS,
     LIVE_HITS,
     VALIDATION_HR10,
+    DRIFT_PSI,
 )

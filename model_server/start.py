@@ -9,7 +9,8 @@ from app.kafka.topics import load_topics
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.installation import Installation
-from model_server.text.pretrained import open_text_encoder
+from model_server.model.serving import Precisions
+from model_server.text.pretrained import text_encoders
 from model_server.wiring import GROUP, observe, run
 
 logger = logging.getLogger(__name__)
@@ -31,14 +32,14 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
         if topic_prefix:
             topics = topics.with_prefix(topic_prefix)
         verify_topics(bootstrap_servers, topics)
-        encoder = open_text_encoder(settings.cache_dir, device, logger.info)
         installation = Installation(
             settings=settings,
             bootstrap_servers=bootstrap_servers,
             topics=topics,
             group=topic_prefix + GROUP,
             device=device,
-            encoder=encoder,
+            encoder_of=text_encoders(settings.cache_dir, device, logger.info),
+            precisions=Precisions(device),
             pinned=version_name,
         )
         run(installation, (metrics, health))

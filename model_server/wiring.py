@@ -156,7 +156,7 @@ def _backstage(
 
 
 def _loader(installation: Installation) -> Load:
-    return partial(load_fitting, device=installation.device, text_encoder=installation.encoder.fingerprint)
+    return partial(load_fitting, device=installation.device, text_encoder=installation.encoder_of(None).fingerprint)
 
 
 def _first(installation: Installation) -> ModelVersion:

@@ -23,6 +23,7 @@ _PANELS: Final = {
     "learn": "Run",
     "train": "Learn",
     "tune": "Learn",
+    "federate": "Learn",
     "evaluate": "Learn",
     "models": "Operate",
 }

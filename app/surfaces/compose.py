@@ -12,8 +12,9 @@ Candidates = Callable[[Source], Iterable[RecommendedItem]]
 
 
 def compose(surface: Surface, candidates: Candidates) -> tuple[RecommendedItem, ...]:
-    """Fill the list: sources without slots in their order, reserved slots at the end, no item twice.
+    """Fill the list: sources without slots in their order, reserved slots spread evenly, no item twice.
 
+    Of R slots each ends one R-th of the list: people look at the first places, and two at the end would be seen by few.
     A source that cannot fill its reserved slots leaves them to the others.
     """
     chosen: dict[str, RecommendedItem] = {}
@@ -21,11 +22,20 @@ def compose(surface: Surface, candidates: Candidates) -> tuple[RecommendedItem, 
     # A source is asked when its turn comes: most lists are full before the last.
     filling = chain.from_iterable(candidates(spec.source) for spec in surface.sources if spec.slots is None)
     _take(filling, chosen, surface.size - reserved)
+    free = len(chosen)
     for spec in surface.sources:
         if spec.slots is not None:
             _take(iter(candidates(spec.source)), chosen, len(chosen) + spec.slots)
+    if free == len(chosen):  # nothing was reserved, or it could not be filled
+        _take(filling, chosen, surface.size)
+        return tuple(chosen.values())
+    placed = len(chosen)
     _take(filling, chosen, surface.size)
-    return tuple(chosen.values())
+    items = list(chosen.values())
+    row = items[:free] + items[placed:]
+    for number, item in enumerate(items[free:placed], start=1):
+        row.insert(number * surface.size // reserved - 1, item)
+    return tuple(row)
 
 
 def recommendation_id(user_id: str, state_version: int, model_version: str, variant: str) -> str:

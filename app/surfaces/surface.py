@@ -31,7 +31,7 @@ class Hide(StrEnum):
 
 
 class SourceSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """One source of a surface. `slots`: places reserved for it at the list's end; None: it fills what is free."""
+    """One source of a surface. `slots`: places reserved for it, spread over the list; None: it fills what is free."""
 
     source: Source
     slots: Annotated[int, Meta(ge=1)] | None = None

@@ -14,18 +14,20 @@ class Protocol(StrEnum):
     """What is learned from and what is predicted (model_server.evaluation.protocols and .basket)."""
 
     LOO = "loo"
+    COLD = "cold"
     STREAM = "stream"
     BASKET = "basket"
 
 
-_SHARE: Final = {Protocol.LOO: 1.0, Protocol.STREAM: 1.0, Protocol.BASKET: 0.25}
+_SHARE: Final = {Protocol.LOO: 1.0, Protocol.COLD: 0.1, Protocol.STREAM: 1.0, Protocol.BASKET: 0.25}
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     protocol: Annotated[
         Protocol,
         typer.Option(
-            help="loo: every user's last event; stream: every event after the cut, as it comes; "
+            help="loo: every user's last event; cold: the same of models that never saw some items; "
+            "stream: every event after the cut, as it comes; "
             "basket: every basket after the cut"
         ),
     ] = Protocol.LOO,
@@ -44,8 +46,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     models: Annotated[
         str,
         typer.Option(
-            help="names with commas between: riverrun, network, popularity, covisitation, own-frequency, item-knn, "
-            "ease, als and more (a wrong name lists all); empty: riverrun and the cheap counts"
+            help="names with commas between: riverrun, network, lists, popularity, covisitation, own-frequency, "
+            "item-knn, ease, als and more (a wrong name lists all); empty: riverrun and the cheap counts"
         ),
     ] = "",
     against: Annotated[
@@ -64,7 +66,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     train_share: Annotated[float, typer.Option(min=0.01, max=0.99, help="share of the data before the cut")] = 0.6,
     share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="of what comes after the cut, how much is asked: stream 1, basket .25"),
+        typer.Option(
+            min=0,
+            max=1,
+            help="of what comes after the cut, how much is asked: stream 1, basket .25; "
+            "cold: of the items, how many are never learned from: .1",
+        ),
     ] = None,
     max_events: Annotated[int, typer.Option(min=0, help="stream: at most this many events; 0: all")] = 0,
     repeats: Annotated[

@@ -1,4 +1,4 @@
-"""`riverrun models`: the versions there are, and which one is served. Only `promote` and `rollback` import torch."""
+"""`riverrun models`: the versions there are, and which one is served. `list` and `show` import no torch."""
 
 import json
 import sys
@@ -50,6 +50,24 @@ def show_version(
         _print(card_of(version))
 
 
+@app.command("compare")
+def compare_versions(
+    before: Annotated[str, typer.Argument(help="a version")],
+    after: Annotated[str | None, typer.Argument(help="another one; default: the champion")] = None,
+    models_dir: ModelsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed from one version to another: data, popularity, item vectors, validation."""
+    from model_server.commands.models_compared import comparison_of, table_of_changes, values_of  # noqa: PLC0415
+
+    folder = models_dir or load_settings().scoring.models_dir
+    comparison = comparison_of(_existing(folder, before), _existing(folder, after))
+    if as_json:
+        _print_json(values_of(comparison))
+    else:
+        _print(table_of_changes(comparison))
+
+
 @app.command("promote")
 def promote_version(
     name: Annotated[str, typer.Argument(help="the version to serve")],
@@ -80,9 +98,7 @@ def roll_back_version(reason: Reason = "by hand", models_dir: ModelsDir = None, 
             return False
         return True
 
-    succession = roll_back(folder, reason, _now_ms(), loads)
-    assert succession is not None  # noqa: S101  # for the type: without `only` there is no other answer
-    _tell(settings, succession, topic_prefix)
+    _tell(settings, roll_back(folder, reason, _now_ms(), loads), topic_prefix)
 
 
 def _existing(models_dir: Path, name: str | None) -> Path:

@@ -6,10 +6,16 @@ from typing import Annotated
 import typer
 
 from app.data.formats.names import Format
+from model_server.commands.train_encoder import train_encoder
 from model_server.training.precision import Precision
 
+app = typer.Typer(invoke_without_command=True)
+app.command("encoder")(train_encoder)
 
+
+@app.callback()
 def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
+    context: typer.Context,
     data: Annotated[
         str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
     ] = "movielens-100k",
@@ -54,9 +60,18 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     precision: Annotated[
         Precision, typer.Option(help="what is multiplied; auto: bfloat16 where it pays")
     ] = Precision.AUTO,
+    private: Annotated[
+        float | None,
+        typer.Option(
+            help="differential privacy of every person: spend at most this epsilon; needs uv sync --group privacy"
+        ),
+    ] = None,
     parts: Annotated[
         int, typer.Option(min=1, help="work a batch through in so many parts: the same gradient in less memory")
     ] = 1,
+    encoder: Annotated[
+        Path | None, typer.Option(help="folder of riverrun train encoder: texts are read as it learned to")
+    ] = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="serve it at once; else only where no version is served yet")
     ] = False,
@@ -67,6 +82,8 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     Without options: MovieLens-100K, in two minutes on one core. A run that was stopped or killed is gone on with by the
     same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
     """
+    if context.invoked_subcommand is not None:
+        return
     # torch takes seconds to import; --help does without.
     from app.data.source import DataSource  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
@@ -77,13 +94,14 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     request = TrainingRequest(
         source=DataSource(data, format_, map_, catalog, catalog_map, min_events, newest_events),
         holdout_events=holdout_events,
-        choices=chosen(options, epochs=epochs, seed=seed, members=members),
+        choices=chosen(options, epochs=epochs, seed=seed, members=members, epsilon=private),
         threads=threads,
         models_dir=models_dir or settings.scoring.models_dir,
         reuse=reuse,
         if_none=if_none,
         as_json=json,
         promote=promote,
+        encoder=encoder,
         manner=Manner(
             parts=parts,
             precision=precision,

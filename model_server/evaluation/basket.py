@@ -1,6 +1,7 @@
 """BASKET: every later basket of a known customer, predicted from the state just before it.
 
-All baskets lie in global time order; the cut falls into the basket that holds the given share of all lines. Tasks:
+All baskets lie in global time order; the cut is where the newest basket begins that has begun when the given share of
+all lines is over: a visit that never ends, as a robot's, moves it nowhere. Tasks:
 
 `next`: everything in the basket counts, and everything may be shown.
 `discover`: only what the customer never had counts, and only such is shown.
@@ -50,12 +51,14 @@ class BasketRequest:
         train_share: share of the lines before the cut.
         share: share of the later baskets that are asked.
         seed: of the choice of baskets and of what lies in the carts.
+        halves: so many random halves of each basket are asked, of the task cart: more of them to learn from.
     """
 
     task: str = Task.NEXT
     train_share: float = 0.6
     share: float = 0.25
     seed: int = 0
+    halves: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +110,8 @@ class _BasketProtocol:
         log = dataset.interactions
         self._dataset, self._request, self._log = dataset, request, log
         self._baskets = basket_numbers(log)
-        self._cut = int(np.searchsorted(self._baskets_running(), self._baskets[int(len(log) * request.train_share)]))
+        begun = np.maximum.accumulate(self._baskets)  # the newest basket, at every line
+        self._cut = int(np.searchsorted(begun, begun[int(len(log) * request.train_share)]))
         self._lines = np.argsort(self._baskets, kind="stable")
         self._basket_starts = np.searchsorted(self._baskets[self._lines], np.arange(self._baskets.max(initial=-1) + 2))
         # Of one user: first in time, then by basket, so that what is behind a basket's first line is not its history.
@@ -119,13 +123,11 @@ class _BasketProtocol:
         shop = dataset.shop
         self._weeks = shop.weeks(log.ts_ms) if shop is not None and self._promotions is not None else None
 
-    def _baskets_running(self) -> NDArray[np.int64]:
-        """The highest basket number so far, at every line: where it first reaches a number, that basket begins."""
-        return np.maximum.accumulate(self._baskets)
-
     def plan(self) -> Plan:
         log, request = self._log, self._request
-        asked = [each for basket in self._chosen().tolist() if (each := self._asked(basket)) is not None]
+        halves = range(request.halves if request.task == Task.CART else 1)
+        found = (self._asked(basket, half) for basket in self._chosen().tolist() for half in halves)
+        asked = [each for each in found if each is not None]
         ordered = log.take(self._by_user)
 
         def steps(at_once: int) -> Iterator[Step]:
@@ -157,7 +159,7 @@ class _BasketProtocol:
         rng = np.random.default_rng(self._request.seed)
         return np.sort(rng.choice(later, size=int(len(later) * self._request.share), replace=False))
 
-    def _asked(self, basket: int) -> _Asked | None:
+    def _asked(self, basket: int, half: int) -> _Asked | None:
         log, task = self._log, self._request.task
         lines = self._lines[self._basket_starts[basket] : self._basket_starts[basket + 1]]
         first_line = int(lines[0])
@@ -171,7 +173,8 @@ class _BasketProtocol:
         elif task == Task.CART:
             if len(items) < _SMALLEST_CART:
                 return None
-            mixed = np.random.default_rng((self._request.seed, basket)).permutation(items)
+            seeds = (self._request.seed, basket, *range(1, half + 1))
+            mixed = np.random.default_rng(seeds).permutation(items)
             items, cart = np.sort(mixed[: len(items) // 2]), np.sort(mixed[len(items) // 2 :])
             hidden = cart
         elif self._promotions is not None and self._weeks is not None and log.places is not None:

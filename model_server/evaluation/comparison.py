@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import DataError
 from model_server.evaluation.asking import AS_IT_IS
@@ -13,6 +14,7 @@ from model_server.evaluation.facts import ItemFacts
 from model_server.evaluation.predictions import response_metrics
 from model_server.evaluation.report import ModelReport
 from model_server.evaluation.results import (
+    Group,
     Run,
     columns_of,
     intervals_of,
@@ -25,6 +27,7 @@ from model_server.evaluation.robustness import kept_share
 from model_server.judging.bootstrap import Interval, bootstrap
 
 NOISE: Final = "noise"
+Groups = Mapping[str, NDArray[np.bool_]]
 _SEED: Final = 0  # of the resamples: the same for every run, so that intervals can be compared
 
 
@@ -36,13 +39,16 @@ class Compared:
     models: Mapping[str, ModelReport]
 
 
-def reports_of(runs: Mapping[str, Sequence[Run]], facts: ItemFacts, against: str, *, time_ordered: bool) -> Compared:
+def reports_of(
+    runs: Mapping[str, Sequence[Run]], facts: ItemFacts, against: str, groups: Groups, *, time_ordered: bool
+) -> Compared:
     """The report of each model.
 
     Args:
         runs: name -> one run for each seed, all of the same plan.
         facts: of the items.
         against: the model to compare with; empty: of those that are not riverrun's own the one with the best NDCG@10.
+        groups: cases that are told apart, as in `Plan`.
         time_ordered: whether the cases are, so that responses can be predicted from older ones.
 
     Raises:
@@ -73,6 +79,10 @@ def reports_of(runs: Mapping[str, Sequence[Run]], facts: ItemFacts, against: str
             popularity=popularity_shares(of_model, AS_IT_IS, facts).tolist(),
             late={form: _intervals(of_model, form) for form in of_model[0].answers if form not in {AS_IT_IS, NOISE}},
             noisy=_noisy(of_model) if NOISE in of_model[0].answers else None,
+            groups={
+                group: _group(of_model, runs[rival] if rival and rival != name else None, cases)
+                for group, cases in groups.items()
+            },
         )
         for name, of_model in runs.items()
     }
@@ -92,6 +102,17 @@ def _intervals(runs: Sequence[Run], form: str) -> dict[str, Interval]:
 def _difference(runs: Sequence[Run], others: Sequence[Run]) -> dict[str, Interval]:
     columns = columns_of(runs, AS_IT_IS) - columns_of(others, AS_IT_IS)
     return intervals_of(runs[0].answers[AS_IT_IS].users, columns, _SEED)
+
+
+def _group(runs: Sequence[Run], others: Sequence[Run] | None, cases: NDArray[np.bool_]) -> Group:
+    users, columns = runs[0].answers[AS_IT_IS].users[cases], columns_of(runs, AS_IT_IS)[cases]
+    return Group(
+        cases=int(cases.sum()),
+        intervals=intervals_of(users, columns, _SEED),
+        difference=None
+        if others is None
+        else intervals_of(users, columns - columns_of(others, AS_IT_IS)[cases], _SEED),
+    )
 
 
 def _noisy(runs: Sequence[Run]) -> dict[str, Interval]:

@@ -12,16 +12,19 @@ from model_server.judging.cases import Fit
 
 RIVERRUN: Final = "riverrun"
 NETWORK: Final = "network"
-OWN: Final = (RIVERRUN, NETWORK)
-"""What is made of a model version: as it is served, and its network alone."""
+LISTS: Final = "lists"
+OWN: Final = (RIVERRUN, NETWORK, LISTS)
+"""What is made of a model version: its blend, its network alone, and the lists that a shopper gets, with the places
+that they reserve for new items."""
 
 _CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
+_CHEAP_OF_COLD: Final = ("content", "decayed-popularity")
 _CHEAP_OF_BASKETS: Final = ("decayed-popularity", "own-frequency")
 
 _NO_CHANCE: Final = frozenset(
     {
         *("popularity", "decayed-popularity", "own-frequency", "own-baskets", "covisitation"),
-        *("item-knn", "ease", "co-purchase", "basket-ease"),
+        *("item-knn", "ease", "co-purchase", "basket-ease", "content"),
     }
 )
 
@@ -47,6 +50,8 @@ OwnFits = Mapping[str, Callable[[str], Callable[[int], Fit]]]
 
 def default_models(protocol: str, own: OwnFits) -> tuple[str, ...]:
     """riverrun, where it can be made, and baselines that cost seconds."""
+    if protocol == "cold":
+        return ((LISTS, RIVERRUN) if own else ()) + _CHEAP_OF_COLD
     return ((RIVERRUN,) if own else ()) + (_CHEAP_OF_BASKETS if protocol == "basket" else _CHEAP)
 
 

@@ -10,22 +10,24 @@ from typing import Final
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
-from app.errors import ModelVersionError
+from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
-from model_server.evaluation.contestants import NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.contestants import LISTS, NETWORK, RIVERRUN, OwnFits
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.evaluation.served_lists import served_lists
 from model_server.judging.cases import Fit, Recommender
 from model_server.peak_memory import PeakMemory
+from model_server.privacy.run import train_as_wanted
 from model_server.registry.load import load_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.training.bar import TrainingBar
 from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
-from model_server.training.run import TrainingJob, train_model
+from model_server.training.run import TrainingJob
 
-_OWN: Final = {RIVERRUN: riverrun, NETWORK: network}
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network, LISTS: served_lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class OwnModels:
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
             return as_served(model.ranker, part, shop_of(self._dataset).promoting)
         context = self._context
-        surroundings = Surroundings(self._dataset.catalog, context.encoder, context.half_life_days)
+        encoder = context.encoder_of(model.tuned)
+        surroundings = Surroundings(self._dataset.catalog, encoder, context.half_life_days)
         return _OWN[name](model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:
@@ -100,6 +103,8 @@ class OwnModels:
 
     def _fit_of_training(self, choices: Choices, name: str, seed: int) -> Fit:
         if name == RIVERRUN and (task := self._wanted.task) is not None:
+            if choices.get("epsilon") is not None:
+                raise DataError("The ranker of baskets cannot be trained privately.", hint="Say --models network.")
             return lambda part: self._ranker(task, seed, part)
         return lambda part: self.recommender(name, self._train(choices, seed, part), part)
 
@@ -116,7 +121,7 @@ class OwnModels:
             options = with_choices(suited, {**choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
-                self._trained[seed] = train_model(
+                self._trained[seed] = train_as_wanted(
                     job, self._context.encoder, options, self._context.device, bar.on_progress, bar.on_texts
                 )
             self._spent[seed] = Spent(time.perf_counter() - started, peak.mb())

@@ -1,12 +1,18 @@
 """From a request to the plan of its protocol."""
 
+from typing import Final
+
 from app.data.interactions import Dataset
 from app.errors import DataError
 from model_server.evaluation.basket import TASKS, BasketRequest, basket_plan
+from model_server.evaluation.cold import cold_plan
 from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
 from model_server.evaluation.request import EvaluationRequest
 from model_server.judging.questions import Plan
 from model_server.registry.version import ModelVersion
+
+_BY_USER: Final = ("loo", "cold")
+"""Protocols that predict everybody's last event, whenever it was."""
 
 
 def check(request: EvaluationRequest) -> None:
@@ -15,15 +21,17 @@ def check(request: EvaluationRequest) -> None:
     Raises:
         DataError: the options contradict each other.
     """
-    if request.versions and (request.protocol == "loo" or request.choices is not None):
+    if request.versions and (request.protocol in _BY_USER or request.choices is not None):
         raise DataError(
             "--version goes with --protocol stream or basket and without --train.",
-            hint="A version has seen what loo predicts: say --protocol loo --train instead.",
+            hint="A version has seen what loo and cold predict: say --protocol loo --train instead.",
         )
     if request.task and request.protocol != "basket":
         raise DataError("--task goes with --protocol basket.", hint=f"There are {', '.join(TASKS)}.")
-    if request.staleness and request.protocol == "loo":
-        raise DataError("--staleness goes with --protocol stream or basket.", hint="loo knows no time of day.")
+    if request.staleness and request.protocol in _BY_USER:
+        raise DataError(
+            "--staleness goes with --protocol stream or basket.", hint=f"{request.protocol} knows no time of day."
+        )
 
 
 def plan_of(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVersion, ...]) -> Plan:
@@ -49,6 +57,8 @@ def _plan(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVer
     log = dataset.interactions
     if request.protocol == "loo":
         return leave_one_out(log, repeats=request.repeats)
+    if request.protocol == "cold":
+        return cold_plan(log, request.share, request.seeds[0], repeats=request.repeats)
     if request.protocol == "basket":
         wanted = BasketRequest(request.task, request.train_share, request.share, request.seeds[0])
         return basket_plan(dataset, wanted)

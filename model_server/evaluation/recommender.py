@@ -80,7 +80,7 @@ def riverrun_again(model: TrainedModel, surroundings: Surroundings, part: Intera
 
 
 class VersionRecommender:
-    """See the module.
+    """See the module. `index` and `model` are what a scorer makes lists of.
 
     Args:
         model: the version's network, items and texts.
@@ -103,16 +103,16 @@ class VersionRecommender:
         self.online = parts.weights.covisitation > 0
         rows = ItemRows(model.item_ids)
         self._hides_seen = hides_seen
-        self._index = ItemIndex(model.network, trained_items(model), device, rows=rows)
-        self._index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
-        with self._index.reading() as view:
+        self.index = ItemIndex(model.network, trained_items(model), device, rows=rows)
+        self.index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
+        with self.index.reading() as view:
             self._slots = np.array([view.position[item.item_id] for item in catalog], np.int64)
         self._item_of = np.full(int(self._slots.max(initial=-1)) + 1, -1, np.int64)
         self._item_of[self._slots] = np.arange(len(catalog))
         self._covisitation = LiveCoVisitation(parts.covisitation, parts.options, rows)
         memory = EncodingMemory(_REMEMBERED_USERS, model.network.config.memory_width, device)
         encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, device)
-        self._model = ServedModel(model.network, encoder, hybrid_of(parts, self._covisitation))
+        self.model = ServedModel(model.network, encoder, hybrid_of(parts, self._covisitation))
         self._popularity = DecayedPopularity(len(catalog), surroundings.half_life_days)
         self.observe(part)
 
@@ -121,7 +121,7 @@ class VersionRecommender:
         """As `Recommender.scores`: from 0 on for candidates, below it for what only popularity speaks for."""
         popular = self._popularity.scores(cases)[:1]
         scores = np.repeat(_NEVER_FIRST + popular / max(float(popular.max(initial=0.0)), 1.0), len(cases), axis=0)
-        with self._index.reading() as view:
+        with self.index.reading() as view:
             head = self._head(popular[0])
             for start in range(0, len(cases), _CHUNK):
                 chunk = slice(start, min(start + _CHUNK, len(cases)))
@@ -132,10 +132,7 @@ class VersionRecommender:
         """Popularity and co-visitation go on counting; the weights stay as they are."""
         self._popularity.observe(events)
         if self.online:
-            liked = events.take(~np.isin(events.kinds, sorted(NEGATIVE_KINDS)))
-            columns = zip(liked.users.tolist(), liked.items.tolist(), liked.ts_ms.tolist(), strict=True)
-            touches = [Touch(events.user_ids[user], events.item_ids[item], ts_ms) for user, item, ts_ms in columns]
-            self._covisitation.count(Told(touches))
+            self._covisitation.count(told_of(events))
 
     def _score(
         self,
@@ -148,11 +145,11 @@ class VersionRecommender:
         """Fill (B, N) scores."""
         touches = _touches(histories, self._slots)
         # One user may be asked about twice in a chunk; then nothing is remembered of the second.
-        ids = [f"{user}" if first else f"{user} {place}" for place, (user, first) in enumerate(_firsts(users))]
-        encoded = self._model.users(view, ids, touches)
+        ids = [f"{user}" if first else f"{user} {place}" for place, (user, first) in enumerate(firsts(users))]
+        encoded = self.model.users(view, ids, touches)
         shown = slice(None) if self._hides_seen else slice(0)
         hidden = Pairs(touches.users[shown], touches.items[shown])
-        best = self._model.best(view, encoded, hidden, popular, CANDIDATES)
+        best = self.model.best(view, encoded, hidden, popular, CANDIDATES)
         found = np.arange(best.slots.shape[1]) < best.counts[:, None]
         rows, places = np.nonzero(found)
         scores[rows, self._item_of[best.slots[rows, places]]] = best.scores[rows, places]
@@ -170,7 +167,15 @@ def _texts(model: TrainedModel, surroundings: Surroundings) -> NDArray[np.float3
     return surroundings.encoder.encode(texts_of(surroundings.catalog, np.arange(count)))
 
 
-def _firsts(users: NDArray[np.int64]) -> list[tuple[int, bool]]:
+def told_of(events: Interactions) -> Told:
+    """What live counters are told of these."""
+    liked = events.take(~np.isin(events.kinds, sorted(NEGATIVE_KINDS)))
+    columns = zip(liked.users.tolist(), liked.items.tolist(), liked.ts_ms.tolist(), strict=True)
+    return Told([Touch(events.user_ids[user], events.item_ids[item], ts_ms) for user, item, ts_ms in columns])
+
+
+def firsts(users: NDArray[np.int64]) -> list[tuple[int, bool]]:
+    """Each user, and whether it is named for the first time."""
     first = np.zeros(len(users), np.bool_)
     first[np.unique(users, return_index=True)[1]] = True
     return list(zip(users.tolist(), first.tolist(), strict=True))

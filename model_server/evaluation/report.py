@@ -1,12 +1,12 @@
 """What an evaluation found, as a record, as the JSON line and as a table for people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from rich.table import Table
 
-from model_server.evaluation.results import RANKING, Slice
+from model_server.evaluation.results import RANKING, Group, Slice
 from model_server.judging.bootstrap import Interval
 from model_server.judging.questions import Parameter
 
@@ -56,6 +56,7 @@ class ModelReport:
         popularity: share of all places by tenth of the catalog, the most popular one first.
         late: lag -> intervals of the ranking metrics with a state that late.
         noisy: `kept10`, the share of the list that a few random events leave, and what they cost; None: not asked.
+        groups: name -> of the cases that the protocol tells apart.
     """
 
     values: Mapping[str, float]
@@ -69,6 +70,7 @@ class ModelReport:
     popularity: Sequence[float]
     late: Mapping[str, Mapping[str, Interval]]
     noisy: Mapping[str, Interval] | None
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def tables_of(report: Report) -> list[Table]:
     late = any(model.late for model in report.results.values())
     noisy = any(model.noisy for model in report.results.values())
     tables = [_main_table(report), _value_table(report, "What the lists are like", LISTS)]
+    tables[1:1] = [_group_table(report, name) for name in next(iter(report.results.values())).groups]
     if report.against:
         tables.insert(1, _difference_table(report, report.against))
     if any(name in model.values for name in PREDICTIONS for model in report.results.values()):
@@ -149,6 +152,18 @@ def _difference_table(report: Report, against: str) -> Table:
     for name, model in report.results.items():
         if model.difference:
             table.add_row(name, signed(model.difference["hr10"]), signed(model.difference["ndcg10"]))
+    return table
+
+
+def _group_table(report: Report, group: str) -> Table:
+    table = None
+    for name, model in report.results.items():
+        found = model.groups[group]
+        table = table or _table(f"{group}: {found.cases:,} cases", ["HR@10", "NDCG@10", "less HR@10", "less NDCG@10"])
+        figures = [f"{found.intervals[measure].mean:.4f}" for measure in ("hr10", "ndcg10")]
+        gaps = [signed(found.difference[measure]) for measure in ("hr10", "ndcg10")] if found.difference else ["", ""]
+        table.add_row(name, *figures, *gaps)
+    assert table is not None  # noqa: S101  # for the type: there is no report without a model
     return table
 
 
@@ -216,7 +231,18 @@ def _model_json(model: ModelReport) -> Json:
         line["late"] = {lag: _differences(measured) for lag, measured in model.late.items()}
     if model.noisy:
         line["noisy"] = _differences(model.noisy)
+    if model.groups:
+        line["groups"] = {name: _group_json(group) for name, group in model.groups.items()}
     return line
+
+
+def _group_json(group: Group) -> Json:
+    """[mean, low, high] of each measure and of its difference."""
+    return {
+        "cases": group.cases,
+        **_differences(group.intervals),
+        "difference": None if group.difference is None else _differences(group.difference),
+    }
 
 
 def _intervals(intervals: Mapping[str, Interval]) -> Json:

@@ -12,7 +12,7 @@ class EvaluationRequest:
     """See `riverrun evaluate --help`.
 
     Args:
-        protocol: loo, stream or basket.
+        protocol: loo, cold, stream or basket.
         task: of basket.
         source: the data.
         models: names of recommenders; empty: riverrun, where there is one, and the cheap counts.
@@ -21,7 +21,7 @@ class EvaluationRequest:
         seeds: everything that has to do with chance is done once with each.
         versions: folders of model versions that exist already.
         train_share: stream and basket: how much of the data lies before the cut.
-        share: stream and basket: how many of the cases after it are asked.
+        share: stream and basket: how many of the cases after it are asked; cold: how many of the items are new.
         max_events: stream: at most so many events after it; 0: all.
         repeats: what the user has had already may be right again.
         staleness: ask late states as well.

@@ -47,6 +47,18 @@ class Slice:
     ndcg10: float
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cases that a protocol tells apart: how many, their intervals, and those of the difference to another model.
+
+    `difference` is None for the model that the others are compared with.
+    """
+
+    cases: int
+    intervals: Mapping[str, Interval]
+    difference: Mapping[str, Interval] | None
+
+
 def values_of(answers: Answers, facts: ItemFacts) -> dict[str, float]:
     """Everything that is one number, by its name in the JSON line; what cannot be told of this data is left out."""
     shown = exposure(answers.lists, len(facts))

@@ -30,7 +30,7 @@ from model_server.evaluation.robustness import Noise
 from model_server.evaluation.staleness import lags_of
 from model_server.judging.questions import Plan
 from model_server.peak_memory import PeakMemory
-from model_server.text.pretrained import open_text_encoder
+from model_server.text.pretrained import text_encoders
 
 
 def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
@@ -54,7 +54,8 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
-    compared = reports_of(runs, session.facts, request.against, time_ordered=request.protocol == "stream")
+    ordered = request.protocol == "stream"
+    compared = reports_of(runs, session.facts, request.against, plan.groups, time_ordered=ordered)
     report = Report(
         protocol=request.protocol,
         task=request.task or None,
@@ -109,7 +110,7 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
         half_life_days=settings.scoring.popularity_half_life_days,
         seed=request.seeds[0],
         device=device,
-        encoder=open_text_encoder(settings.cache_dir, device, console.print),
+        encoder_of=text_encoders(settings.cache_dir, device, console.print),
         cache_dir=settings.cache_dir,
         on_message=console.print,
     )

@@ -1,7 +1,7 @@
 """What a protocol asks: moments, what would have been right at each, and what happens between them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class Plan:
             1 for a recommender that learns from every event.
         parameters: how the protocol was set, for the report.
         live: whether anything happens between the cases; where nothing does, all can be asked many at once.
+        groups: name -> (cases,) bool, which of them, in the order of the steps: told apart in the report.
     """
 
     training: Interactions
@@ -62,3 +63,4 @@ class Plan:
     steps: Callable[[int], Iterator[Step]]
     parameters: Mapping[str, Parameter]
     live: bool = True
+    groups: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)

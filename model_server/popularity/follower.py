@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,9 +12,11 @@ from app.data.popularity import MS_PER_DAY
 from app.interests.intake import IntakeLimits
 from app.observability import Metrics
 from model_server import metrics as table
+from model_server.popularity.replays import Replays
 from model_server.popularity.told import Counter, told_by
 
 _POLL_MS: Final = 250
+_FIRST_POLL_MS: Final = 20  # until all is counted: a version may wait for it
 _MAX_RECORDS: Final = 500
 _PAUSE_S: Final = 0.02  # at most 25,000 events/s, so that lists have the event loop's time
 _MOST_BEHIND: Final = 200_000  # events of one partition
@@ -39,17 +41,23 @@ class Counting:
 
 
 async def follow_events(
-    consumer: AIOKafkaConsumer, counting: Counting, now_ms: int, metrics: Metrics, caught_up: asyncio.Event
+    consumer: AIOKafkaConsumer,
+    counting: Counting,
+    clock_ms: Callable[[], int],
+    metrics: Metrics,
+    caught_up: asyncio.Event,
 ) -> None:
     """Count events, for ever: first those of the last few half-lives in the log, then whatever comes.
 
     `caught_up` is set once all that there was at the start is counted.
     """
-    goal = await _start(consumer, now_ms - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
+    goal = await _start(consumer, clock_ms() - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
+    replays, at = Replays(), dict.fromkeys(goal, 0)
     while True:
-        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        poll_ms = _POLL_MS if caught_up.is_set() else _FIRST_POLL_MS
+        polled = await consumer.getmany(timeout_ms=poll_ms, max_records=_MAX_RECORDS)
         for partition, records in polled.items():
-            told = told_by(records, counting.limits)
+            told = replays.without(partition.partition, records, told_by(records, counting.limits), clock_ms())
             metrics.counter(table.COUNTED_EVENTS).inc(max(counter.count(told) for counter in counting.counters))
             end = consumer.highwater(partition) or 0
             behind = end - records[-1].offset
@@ -59,8 +67,10 @@ async def follow_events(
         for counter in counting.counters:
             counter.refresh()
         if not caught_up.is_set():
-            positions = {partition: await consumer.position(partition) for partition in goal}
-            if all(positions[partition] >= end for partition, end in goal.items()):
+            before, at = at, {partition: await consumer.position(partition) for partition in goal}
+            if any(at[partition] < before[partition] for partition in goal):  # made anew: it ends elsewhere now
+                goal = dict(await consumer.end_offsets(goal))
+            if all(at[partition] >= end for partition, end in goal.items()):
                 caught_up.set()
         await asyncio.sleep(_PAUSE_S)
 

@@ -4,7 +4,7 @@ Whoever follows the events only writes them down (`observe`); now and then all o
 (`redo`), which takes a second or so and belongs into a thread of its own. Whoever makes lists reads `known`, which is
 exchanged whole. It is the code of training, so a list rests on the numbers that the trees were grown on.
 
-Bounded: as many interactions as a version holds, and a quarter more. This module does not know Kafka.
+Bounded: as many interactions as a version holds, and a quarter more, and their people. This module does not know Kafka.
 """
 
 import threading
@@ -73,16 +73,17 @@ class LiveTables:
     Args:
         stored: the version's.
         promoted: read whenever all is redone, where the ranker learned from promotions.
+        most: so many of the newest interactions are kept at least.
     """
 
-    def __init__(self, stored: StoredRanker, promoted: Promoted) -> None:
+    def __init__(self, stored: StoredRanker, promoted: Promoted, most: int = MOST_KEPT) -> None:
         names, log = stored.names, stored.log
         self.number_of: Mapping[str, int] = {item_id: number for number, item_id in enumerate(names.item_ids)}
         self.place_of: Mapping[str, int] = {place_id: number for number, place_id in enumerate(names.place_ids)}
         self._until_ms = int(log.ts_ms[-1]) if len(log) else -1
         self._newest_ms = self._until_ms
         self._people = PeopleNumbers(names.people)
-        self._growing = GrowingTables(stored.tables, log, LIVE, MOST_KEPT)
+        self._growing = GrowingTables(stored.tables, log, LIVE, most)
         self._log = log.take(slice(0))
         self._promoted: Promoted = promoted if stored.promotions else dict
         self._on: Mapping[str, Sequence[Promotion]] = {}
@@ -95,6 +96,11 @@ class LiveTables:
     def waiting(self) -> int:
         """How many interactions were written down since the last time."""
         return len(self._waiting.items)
+
+    @property
+    def people(self) -> int:
+        """How many people have a number."""
+        return len(self._people)
 
     @property
     def urgent(self) -> bool:
@@ -136,6 +142,8 @@ class LiveTables:
             self._growing.forget(numbers)
             self._people.forget(numbers)
         self._growing.observe(self._events(waiting, now_ms))
+        if self._growing.cut:
+            self._people.keep(self._growing.number_anew())  # visitors come and go, their numbers, too
         promoting = self.known.promoting
         if on != self._on:
             promoting = promoting_now(on, self.number_of, self.place_of)

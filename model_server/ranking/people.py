@@ -42,6 +42,11 @@ class PeopleNumbers:
         self._of[numbers] = _ERASED
         self._order = np.argsort(self._of)
 
+    def keep(self, numbers: NDArray[np.int64]) -> None:
+        """These (K,) people only, numbered anew in this order."""
+        self._of = self._of[numbers]
+        self._order = np.argsort(self._of)
+
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """By number."""
         return self._of[numbers]

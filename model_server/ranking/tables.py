@@ -82,12 +82,16 @@ class GrowingTables:
         log: what happened before.
         ages: how old they may become.
         most: so many of the newest interactions are kept at least, and a quarter more at most; None: all.
+
+    Attributes:
+        cut: the oldest were let go: there may be users of whom nothing is kept (`number_anew`).
     """
 
     def __init__(self, tables: ItemTables, log: Interactions, ages: Ages = NIGHTLY, most: int | None = None) -> None:
         self._tables = tables
         self._ages = ages
         self._most = most
+        self.cut = False
         log = _touched(log)
         self._logs, self._firsts, self._known = [log], [first_times(log)], _pairs(log)
 
@@ -104,6 +108,19 @@ class GrowingTables:
         if self._most is not None and sum(map(len, self._logs)) > _SPARE * self._most:
             log = self._log().take(slice(-self._most, None))
             self._logs, self._firsts, self._known = [log], [first_times(log)], _pairs(log)
+            self.cut = True
+
+    def number_anew(self) -> NDArray[np.int64]:
+        """Number those users of whom something is kept from 0 on; returns the numbers that they had, rising."""
+        log, people = self._log(), self._tables.people
+        kept = np.union1d(log.users, people.users).astype(np.int64)
+        numbers = np.searchsorted(kept, log.users).astype(np.int32)
+        log = replace(log, users=numbers, user_ids=("",) * len(kept))
+        self._logs, self._known = [log], _pairs(log)
+        people = replace(people, users=np.searchsorted(kept, people.users).astype(np.int64))
+        self._tables = replace(self._tables, people=people)
+        self.cut = False
+        return kept
 
     def forget(self, users: NDArray[np.int64]) -> None:
         """Nothing that these did is left, and nobody is like them any more; counts lose them when they are redone."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from model_server.hybrid.parts import HybridParts
+from model_server.registry.private import guarantee, is_private
 from model_server.registry.version import TrainedModel, TrainingData
 from model_server.training.findings import BY_HISTORY, BY_POPULARITY, slices_of
 
@@ -31,13 +32,11 @@ it. It knows what visitors did and what items are called, not prices, stock, or 
 
 {_data(model)}
 
-## Validation of the network alone
+{_judged(metrics)}
 
-The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
-had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
-a little too good.
+## How it reads texts
 
-{_validation(metrics)}
+{_texts(model)}
 
 ## In the lists
 
@@ -77,6 +76,19 @@ def _data(model: TrainedModel) -> str:
 remove_from_cart) is left out where training had none"""
 
 
+def _judged(metrics: Mapping[str, float]) -> str:
+    """How good it is on people it did not learn from; of a private version, what it promises to those it did."""
+    if is_private(metrics):
+        return f"## Privacy\n\n{guarantee(metrics)}"
+    return f"""## Validation of the network alone
+
+The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
+had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
+a little too good.
+
+{_validation(metrics)}"""
+
+
 def _validation(metrics: Mapping[str, float]) -> str:
     rows = []
     for name, label in (("hr10", "HR@10"), ("ndcg10", "NDCG@10"), ("mrr10", "MRR@10")):
@@ -84,6 +96,38 @@ def _validation(metrics: Mapping[str, float]) -> str:
             low, high = (metrics.get(f"validation_{name}_{end}") for end in ("low", "high"))
             rows.append((label, f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     return _table(("metric", "value", "95 % interval"), rows)
+
+
+def _texts(model: TrainedModel) -> str:
+    if model.tuned is None:
+        return f"By `{model.text_encoder}`, as it was pretrained."
+    found = model.tuned.findings
+    said = (
+        f"By `{model.tuned.base}`, whose last {found.options['layers']} layers were fine-tuned on {found.data}"
+        if model.tuned.weights
+        else f"By `{model.tuned.base}`, as it was pretrained: fine-tuning it on {found.data} did not help"
+    )
+    rows = [
+        (
+            label,
+            f"{part.cases:,}",
+            f"{part.pretrained_hr10:.4f}, {part.pretrained_ndcg10:.4f}",
+            f"{part.tuned_hr10:.4f}, {part.tuned_ndcg10:.4f}",
+            f"{part.low:+.4f} to {part.high:+.4f}",
+        )
+        for label, part in (("queries made of the catalog", found.queries), ("held-out items", found.cold))
+    ]
+    head = (
+        "found by text alone",
+        "cases",
+        "pretrained: HR@10, NDCG@10",
+        "fine-tuned",
+        "95 % interval of NDCG@10's gain",
+    )
+    return (
+        f"{said} (round {found.best_round} of {found.rounds}, {found.seconds:.0f} s). Validation on cases that chose "
+        f"nothing:\n\n" + _table(head, rows)
+    )
 
 
 def _blend(hybrid: HybridParts) -> str:
@@ -103,10 +147,12 @@ def _blend(hybrid: HybridParts) -> str:
 
 def _ranker(model: TrainedModel) -> str:
     metrics = model.metrics
+    if is_private(metrics):
+        return "Lists in which things come back are not made: a ranker would be another look at people."
     if "ranker_questions" not in metrics:
         return "Lists in which things come back are not made: nothing here was learned about that."
     said = (
-        "Lists in which things come back are ordered by a ranker of their own (LightGBM, lambdarank)."
+        "Lists in which things come back are ordered by a ranker of their own: trees (LightGBM) and small networks."
         if model.ranker is not None
         else "Lists in which things come back are not made: the ranker trained for them did not beat the blend."
     )
@@ -131,6 +177,8 @@ def _weaknesses(model: TrainedModel) -> str:
                 for part, (hits, cases) in slices.items()
             ]
             parts.append(_table((label, "HR@10", "cases"), rows))
+    if is_private(model.metrics):
+        return "It has fewer weights than other versions, and noise in all of them. Nobody was asked how good it is."
     cold = model.data.items - len(model.item_ids)
     parts.append(
         f"{cold:,} of {model.data.items:,} items had no event in training: they are recommended by their text alone, "
@@ -142,8 +190,9 @@ def _weaknesses(model: TrainedModel) -> str:
 def _making(data: TrainingData, metrics: Mapping[str, float]) -> str:
     lines = []
     if "seconds" in metrics:
+        best = metrics.get("best_epoch", metrics["epochs"])
         lines.append(
-            f"- epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
+            f"- epoch {best:.0f} of {metrics['epochs']:.0f}, {metrics['seconds']:.0f} s, peak memory "
             f"{metrics.get('peak_memory_mb', 0):,.0f} MB"
         )
     if data.code:

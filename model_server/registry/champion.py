@@ -20,6 +20,9 @@ _MOST_KEPT: Final = 20
 _NEWEST: Final = "the newest version when there was no champion yet"
 _MEND: Final = "Name the champion anew: `riverrun models promote NAME` (`riverrun models list` shows them)."
 
+Loads = Callable[[str], bool]
+"""Whether the version of this name can be loaded."""
+
 
 class Reign(Struct, frozen=True, kw_only=True):
     """A version's time as champion.
@@ -89,7 +92,7 @@ def champion_of(models_dir: Path) -> str | None:
 
 
 def promote(models_dir: Path, version: str, reason: str, now_ms: int) -> Succession:
-    """Make a version the champion. Of the champion nothing changes.
+    """Make a version the champion. The champion of now begins a new reign: a server may have gone back from it alone.
 
     A pointer that cannot be read is written anew: this is the way to mend it.
     """
@@ -127,9 +130,9 @@ def _promoted(models_dir: Path, succession: Succession | None, by: Reign) -> Suc
     before: tuple[Reign, ...] = ()
     withdrawn: tuple[Withdrawal, ...] = ()
     if succession is not None:
-        if succession.champion.version == by.version:
-            return succession
-        before, withdrawn = (succession.champion, *succession.before), succession.withdrawn
+        before, withdrawn = succession.before, succession.withdrawn
+        if succession.champion.version != by.version:
+            before = (succession.champion, *before)
     elif others := [folder.name for folder in finished_versions(models_dir) if folder.name != by.version]:
         before = (Reign(version=others[-1], since_ms=by.since_ms, reason=_NEWEST),)
     return _write(models_dir, Succession(champion=by, before=before[:_MOST_KEPT], withdrawn=withdrawn))
@@ -142,43 +145,64 @@ def settle(models_dir: Path, now_ms: int) -> None:
             _write(models_dir, Succession(champion=Reign(version=latest.name, since_ms=now_ms, reason=_NEWEST)))
 
 
-def roll_back(
-    models_dir: Path, reason: str, now_ms: int, loads: Callable[[str], bool], only: Reign | None = None
-) -> Succession | None:
+def roll_back(models_dir: Path, reason: str, now_ms: int, loads: Loads) -> Succession:
     """Take the champion back: the newest one before it that can be loaded is champion again.
 
     Args:
         models_dir: where.
         reason: why.
         now_ms: ms since 1970.
-        loads: whether the version of this name can be loaded; those that cannot are passed over and leave the history.
-        only: compare and set: change something only while this is the champion; None: whoever is.
-
-    Returns:
-        What holds now; None when another one is champion by now, and nothing was changed.
+        loads: those that cannot be loaded are passed over and leave the history.
 
     Raises:
         ModelVersionError: there is nobody to go back to.
     """
     with exclusive(models_dir / LOCK):
         succession = read_succession(models_dir)
-        if succession is None or (only is not None and succession.champion != only):
-            if only is not None:
-                return None
+        if succession is None:
             raise ModelVersionError(f"{models_dir} has no champion to take back.", hint=_MEND)
-        withdrawn = (_withdrawn(succession.champion, now_ms, reason), *succession.withdrawn)
-        # Who was champion twice is no way back from itself.
-        earlier = tuple(reign for reign in succession.before if reign.version != succession.champion.version)
-        for place, reign in enumerate(earlier):
-            if loads(reign.version):
-                champion = Reign(version=reign.version, since_ms=now_ms, reason=reason, restored=True)
-                before = earlier[place + 1 :]
-                return _write(models_dir, Succession(champion=champion, before=before, withdrawn=withdrawn))
-            withdrawn = (_withdrawn(reign, now_ms, "it cannot be loaded any more"), *withdrawn)
-        raise ModelVersionError(
-            f"There is no champion before {succession.champion.version} that can be loaded.",
-            hint="Promote another version: `riverrun models promote NAME`.",
-        )
+        return _write(models_dir, _rolled_back(succession, reason, now_ms, loads))
+
+
+def take_back(models_dir: Path, reign: Reign, reason: str, now_ms: int, loads: Loads) -> Succession | None:
+    """As `roll_back`, of this reign only: where another version is champion by now, this one is no way back any more.
+
+    Returns:
+        What holds now; None without a pointer. A version that was promoted anew since stays champion.
+
+    Raises:
+        ModelVersionError: there is nobody to go back to.
+    """
+    with exclusive(models_dir / LOCK):
+        succession = read_succession(models_dir)
+        if succession is None:
+            return None
+        if succession.champion == reign:
+            return _write(models_dir, _rolled_back(succession, reason, now_ms, loads))
+        if succession.champion.version == reign.version or reign not in succession.before:
+            return succession
+        before = _of_others(succession.before, reign.version)
+        withdrawn = (_withdrawn(reign, now_ms, reason), *succession.withdrawn)
+        return _write(models_dir, msgspec.structs.replace(succession, before=before, withdrawn=withdrawn))
+
+
+def _rolled_back(succession: Succession, reason: str, now_ms: int, loads: Loads) -> Succession:
+    withdrawn = (_withdrawn(succession.champion, now_ms, reason), *succession.withdrawn)
+    # Who was champion twice is no way back from itself.
+    earlier = _of_others(succession.before, succession.champion.version)
+    for place, reign in enumerate(earlier):
+        if loads(reign.version):
+            champion = Reign(version=reign.version, since_ms=now_ms, reason=reason, restored=True)
+            return Succession(champion=champion, before=earlier[place + 1 :], withdrawn=withdrawn)
+        withdrawn = (_withdrawn(reign, now_ms, "it cannot be loaded any more"), *withdrawn)
+    raise ModelVersionError(
+        f"There is no champion before {succession.champion.version} that can be loaded.",
+        hint="Promote another version: `riverrun models promote NAME`.",
+    )
+
+
+def _of_others(reigns: tuple[Reign, ...], version: str) -> tuple[Reign, ...]:
+    return tuple(reign for reign in reigns if reign.version != version)
 
 
 def _withdrawn(reign: Reign, now_ms: int, reason: str) -> Withdrawal:

@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 from app.data.popularity import Popularity
 from app.errors import ModelVersionError
 from app.files import sha256_of
+from model_server.drift.reference import Reference
 from model_server.model.members import Network, fresh_network
 from model_server.ranking.files import CONFIG as RANKER
 from model_server.ranking.files import load_ranker
 from model_server.registry.counts import COUNTS, HybridDescription, load_counts
 from model_server.registry.folders import NAME
-from model_server.registry.save import CHECKSUMS
+from model_server.registry.save import CHECKSUMS, REFERENCE
 from model_server.registry.version import (
     SCHEMA_VERSION,
     ModelVersion,
@@ -27,10 +28,13 @@ from model_server.registry.version import (
     TrainingData,
     VersionConfig,
 )
+from model_server.text.tuned import DESCRIPTION as ENCODER
+from model_server.text.tuned import read_tuned
 
 T = TypeVar("T")
 _HINT = "Train again (`riverrun train`) or copy the whole folder again."
-# Every version has these; some have a ranker's as well.
+# Every version has these; some have a ranker's or a fine-tuned encoder's as well. Those of before 2026-11-23 have no
+# reference for drift.
 FILES = (
     "model.safetensors",
     "texts.safetensors",
@@ -61,6 +65,11 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         raise ModelVersionError(
             f"{folder} has schema version {config.schema_version}, this riverrun reads {SCHEMA_VERSION}.", hint=_HINT
         )
+    tuned = read_tuned(folder) if ENCODER in checksums else None
+    if tuned is not None and tuned.fingerprint != config.text_encoder:
+        raise ModelVersionError(
+            f"{folder} reads texts of the encoder {config.text_encoder} and brings {tuned.fingerprint}.", hint=_HINT
+        )
     item_ids = _read(folder / "items.json", tuple[str, ...])
     texts = _texts(folder / "texts.safetensors")
     # A network that reads no texts keeps zeros in the encoder's width: new items may have texts.
@@ -80,21 +89,24 @@ def load_version(folder: Path, device: torch.device) -> ModelVersion:
         data=_read(folder / "data.json", TrainingData),
         metrics=_read(folder / "metrics.json", dict[str, float]),
         ranker=load_ranker(folder) if RANKER in checksums else None,
+        reference=_read(folder / REFERENCE, Reference) if REFERENCE in checksums else None,
+        tuned=tuned,
     )
     return ModelVersion(name=folder.name, folder=folder, model=model)
 
 
 def load_fitting(folder: Path, device: torch.device, text_encoder: str) -> ModelVersion:
-    """As `load_version`, of a version that reads the vectors of this text encoder.
+    """As `load_version`, of a version that reads the vectors of this text encoder, or of what became of it.
 
     Raises:
         ModelVersionError: also where it wants another one.
     """
     version = load_version(folder, device)
-    if version.model.text_encoder != text_encoder:
+    tuned = version.model.tuned
+    base = version.model.text_encoder if tuned is None else tuned.base
+    if base != text_encoder:
         raise ModelVersionError(
-            f"{version.folder} reads texts of the encoder {version.model.text_encoder}, "
-            f"this riverrun has {text_encoder}.",
+            f"{version.folder} reads texts of the encoder {base}, this riverrun has {text_encoder}.",
             hint="Run `riverrun train`.",
         )
     return version

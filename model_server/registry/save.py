@@ -15,8 +15,10 @@ from model_server.registry.card import model_card
 from model_server.registry.counts import COUNTS, description_of, save_counts
 from model_server.registry.folders import LOCK
 from model_server.registry.version import TrainedModel, VersionConfig
+from model_server.text.tuned import write_tuned
 
 CHECKSUMS = "checksums.json"
+REFERENCE = "drift.json"
 _INCOMPLETE = ".incomplete"
 
 
@@ -60,8 +62,10 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
     save_counts(model.hybrid, folder / COUNTS)
     if model.ranker is not None:
         save_ranker(folder, model.ranker)
+    if model.tuned is not None:
+        write_tuned(folder, model.tuned)
     config = VersionConfig(network=model.network.config, text_encoder=model.text_encoder)
-    contents = {
+    contents: dict[str, object] = {
         "config.json": config,
         "items.json": model.item_ids,
         "popularity.json": model.popularity,
@@ -69,6 +73,8 @@ def _write_contents(folder: Path, model: TrainedModel) -> None:
         "data.json": model.data,
         "metrics.json": model.metrics,
     }
+    if model.reference is not None:
+        contents[REFERENCE] = model.reference
     for name, content in contents.items():
         (folder / name).write_bytes(_json(content))
     (folder / "MODEL_CARD.md").write_text(model_card(model), encoding="utf-8")

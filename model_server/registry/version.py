@@ -6,10 +6,14 @@ is said beside them (model_server.registry.champion).
     model.safetensors   the network's weights
     texts.safetensors   (N, text_dimension) text embeddings of the items it was trained on, by row
     config.json         the network's shape and the text encoder it wants
+    encoder.json, encoder.safetensors
+                        what fine-tuning that encoder found, and the layers it changed (model_server.text.tuned), where
+                        it was tried
     items.json          the item ids, by row
     popularity.json     decayed popularity at the cut, for users of whom nothing is known
     hybrid.json         the weights of the blend, and how the counts beside the network are kept and read
     counts.safetensors  co-visitation at the cut and the neighbours of items, by row
+    drift.json          what the newest events of training were like, to hold live ones against
     ranker.json, ranker-<n>.txt, ranking.safetensors
                         the ranker of lists in which things come back, where there is one (model_server.ranking.files)
     data.json           what it was trained on
@@ -27,11 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.popularity import Popularity
+from model_server.drift.reference import Reference
 from model_server.hybrid.parts import HybridParts
 from model_server.items.view import TrainedItems
 from model_server.model.config import NetworkConfig
 from model_server.model.members import Network
 from model_server.ranking.files import StoredRanker
+from model_server.text.tuned import TunedEncoder
 
 SCHEMA_VERSION: Final = 2
 
@@ -88,6 +94,8 @@ class TrainedModel:
         data: what it was trained on.
         metrics: name -> value, on validation.
         ranker: for lists in which things come back; None: people here do not, or it does not beat the blend.
+        reference: what its events were like; None: of a version from before this was kept.
+        tuned: the text encoder's changed layers, or why there are none; None: it was not fine-tuned.
     """
 
     network: Network
@@ -99,6 +107,8 @@ class TrainedModel:
     data: TrainingData
     metrics: dict[str, float]
     ranker: StoredRanker | None = None
+    reference: Reference | None = None
+    tuned: TunedEncoder | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

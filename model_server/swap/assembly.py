@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Final
 
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
@@ -12,6 +13,7 @@ from app.observability import Metrics
 from app.surfaces.surface import load_surfaces
 from app.surfaces.touches import history_of
 from model_server.counts.live import LiveCoVisitation
+from model_server.drift.live import LiveDrift
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -19,10 +21,8 @@ from model_server.installation import Installation
 from model_server.items.index import ItemIndex
 from model_server.items.rows import ItemRows
 from model_server.lists import Edition
-from model_server.live_hits import LiveHits
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
-from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import Counting
 from model_server.popularity.live import LivePopularity
 from model_server.popularity.told import Counter
@@ -32,9 +32,11 @@ from model_server.registry.version import ModelVersion, trained_items
 from model_server.scoring.scorer import Scorer
 from model_server.swap.guardrails import Rails
 from model_server.swap.tally import Tally
+from model_server.swap.watched import Watched
 from model_server.worker import Scoring
 
 _VARIANT = "default"
+_WARM_UP_USERS: Final = (1, 8, 16)  # one, few, and so many that the precision may be another one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +73,10 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
-    encoder = ContinuedEncoder(fastest_encoder(model.network, device), memory, device)
-    counters: list[Counter] = [popularity, covisitation]
+    encoder = ContinuedEncoder(installation.precisions.fastest(model.network), memory, device)
+    first = surfaces.surfaces[0].name
+    drift = LiveDrift(metrics, version.name, model.reference, model.popularity.weights, first)
+    counters: list[Counter] = [popularity, covisitation, drift]
     live = ranker = None
     if model.ranker is not None:
         live = LiveTables(model.ranker, index.promoted)
@@ -80,17 +84,19 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
         counters.append(LiveRanking(live, settings.scoring.ranking_every_s, redoing, _clock_ms))
     served = ServedModel(model.network, encoder, hybrid_of(model.hybrid, covisitation), ranker)
     scorer = Scorer(served, index, surfaces, lambda: popularity.ranking, device)
-    first = surfaces.surfaces[0].name
     rails = rails_of(installation)
     tally = Tally(rails.watch_s, time.monotonic)
-    hits = LiveHits(metrics, version.name, first, tally=tally, soon_ms=int(rails.soon_s * 1_000))
+    soon_ms = int(rails.soon_s * 1_000)
+    watched = Watched(
+        drift.watch(scorer.score), first, tally=tally, soon_ms=soon_ms, version=version.name, metrics=metrics
+    )
     edition = Edition(installation.topics.recommendations.name, version.name, _VARIANT)
     return Assembly(
         version=version,
         index=index,
         counting=Counting(counters, limits, half_life_days),
         scorer=scorer,
-        scoring=Scoring(tally.watch(hits.watch(scorer.score), first), edition),
+        scoring=Scoring(watched, edition),
         tally=tally,
         live=live,
     )
@@ -110,7 +116,7 @@ def warm_up(assembly: Assembly) -> None:
     """
     item_ids: Sequence[str] = assembly.version.model.item_ids[:50]
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids)]
-    for users in (1, 1, 8, 64):
+    for users in _WARM_UP_USERS:
         # Strangers, then the same users again with one interaction more.
         for seen in (49, 50):
             state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])

@@ -16,14 +16,15 @@ from app.kafka.tail import open_tail
 from app.observability import Metrics
 from model_server import metrics as table
 from model_server.background import background_thread
+from model_server.drift.live import WATCHED
 from model_server.installation import Installation
 from model_server.items.follower import follow_catalog
 from model_server.items.shelf import Shelf
-from model_server.live_hits import promise
 from model_server.popularity.follower import follow_events
 from model_server.registry.version import ModelVersion
 from model_server.swap.assembly import Assembly, assemble, warm_up
 from model_server.swap.tally import Tally
+from model_server.swap.watched import promise
 from model_server.worker import Scoring
 
 _CLIENT: Final = "riverrun-model-server-tail"
@@ -119,6 +120,8 @@ class Running:
         self._metrics.forget(table.MODEL_INFO, self.name, self._device)
         for spec in _OF_A_VERSION:
             self._metrics.forget(spec, self.name)
+        for what in WATCHED:
+            self._metrics.forget(table.DRIFT_PSI, self.name, what)
 
     def _check(self) -> None:
         for task in self.tasks:
@@ -144,7 +147,8 @@ async def running(
         assembly = await loop.run_in_executor(thread, assemble, version, installation, metrics, redoing)
         catalog = await stack.enter_async_context(tail(topics.catalog))
         events = await stack.enter_async_context(tail(topics.events, gather_bytes=_GATHERED_EVENT_BYTES))
-        shelf = stack.enter_context(Shelf(assembly.index, installation.encoder))
+        encoder = await loop.run_in_executor(thread, installation.encoder_of, version.model.tuned)
+        shelf = stack.enter_context(Shelf(assembly.index, encoder))
         one = Running(assembly, installation, metrics, redoing)
         stack.callback(one.hide)
         stack.push_async_callback(_end, one.tasks)
@@ -154,7 +158,7 @@ async def running(
             ),
             loop.create_task(shelf.encode_forever(), name="texts"),
             loop.create_task(
-                follow_events(events, assembly.counting, _clock_ms(), one.unseen, one.counted), name="events"
+                follow_events(events, assembly.counting, _clock_ms, one.unseen, one.counted), name="events"
             ),
         ]
         yield one

@@ -54,7 +54,7 @@ class Switch:
         self._serving: tuple[_Life, Performer] | None = None
         self._coming: _Life | None = None
         self._trials = Trials(backstage)
-        self._refused: tuple[Reign, _Stamp] | None = None
+        self._refused: dict[Reign, _Stamp] = {}
         self._postponed_until_s = 0.0
 
     def scoring(self) -> Scoring:
@@ -104,21 +104,28 @@ class Switch:
         serving = self._serving
         if target is None or serving is None or self._coming is not None or serving[0].name == target.version:
             return
-        folder = self._backstage.models_dir / target.version
-        if self._refused == (target, _stamp(folder)) or self._backstage.now_s() < self._postponed_until_s:
+        if self._is_refused(target) or self._backstage.now_s() < self._postponed_until_s:
             return
         logger.info("Version %s is champion (%s): bringing it.", target.version, target.reason)
-        self._coming = self._begin(target.version, self._next(target, folder))
+        self._coming = self._begin(target.version, self._next(target, self._folder(target)))
 
     def _target(self) -> Reign | None:
-        """Whom to serve; None: whoever does."""
+        """Whom to serve; None: whoever does. A refused champion is waited for, but not by one that was taken back."""
         try:
             succession = read_succession(self._backstage.models_dir)
         except ModelVersionError as error:
             logger.error("The version that serves stays: %s", error)
             return None
         reigns = () if succession is None else (succession.champion, *succession.before)
-        return next((reign for reign in reigns if reign not in self._trials.barred), None)
+        allowed = (reign for reign in reigns if reign not in self._trials.barred)
+        return next((one for one in allowed if not (self._trials.barred_serves and self._is_refused(one))), None)
+
+    def _folder(self, reign: Reign) -> Path:
+        return self._backstage.models_dir / reign.version
+
+    def _is_refused(self, reign: Reign) -> bool:
+        """Whether it was, and is still the same files."""
+        return reign in self._refused and self._refused[reign] == _stamp(self._folder(reign))
 
     def _begin(self, name: str, life: Coroutine[None, None, None]) -> _Life:
         task = asyncio.get_running_loop().create_task(life, name=f"version {name}")
@@ -152,7 +159,7 @@ class Switch:
             known = isinstance(error, ModelVersionError)
             logger.error("Version %s is refused: %s", reign.version, error, exc_info=None if known else error)
             self._backstage.metrics.counter(table.MODELS_REFUSED).inc()
-            self._refused = reign, stamp
+            self._refused[reign] = stamp
         finally:
             if self._coming is not None and self._coming.task is asyncio.current_task():
                 self._coming = None

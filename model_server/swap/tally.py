@@ -1,16 +1,11 @@
-"""What becomes of a version's lists, counted where they are made: for the guardrails. Knows no Kafka and no torch."""
+"""What became of a version's lists in the newest one to two periods. Pure."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from app.contracts.recommendations import NEWCOMER_ID
-from app.surfaces.touches import History
-from model_server.scoring.scorer import Scored
-
-Score = Callable[[Sequence[str], Sequence[History]], Scored]
 _FIELDS: Final = ("lists", "fallbacks", "empty", "events", "hits")
 
 
@@ -58,17 +53,3 @@ class Tally:
             self._periods.append(Counts())
             self._next_s = self._now_s() + self._period_s
         return self._periods[-1]
-
-    def watch(self, score: Score, surface: str) -> Score:
-        """The same scoring, its lists counted; those of this surface are the ones that must not be empty."""
-
-        def watched(user_ids: Sequence[str], histories: Sequence[History]) -> Scored:
-            scored = score(user_ids, histories)
-            nobody = sum(user_id == NEWCOMER_ID for user_id in user_ids)  # no fallback: there is nothing to know
-            counts = self.now()
-            counts.lists += len(user_ids) - nobody
-            counts.fallbacks += scored.fallback_users - nobody
-            counts.empty += sum(not lists.get(surface) for lists in scored.lists)
-            return scored
-
-        return watched

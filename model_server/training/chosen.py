@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from app.errors import DataError
-from model_server.training.options import TrainingOptions
+from model_server.training.options import PRIVATE, TrainingOptions
 
 Choices = Mapping[str, bool | int | float | None]
 
@@ -32,7 +32,7 @@ def read_choices(path: Path) -> Choices:
     return choices
 
 
-def chosen(path: Path | None, **said: int | None) -> Choices:
+def chosen(path: Path | None, **said: float | None) -> Choices:
     """What the file holds, if there is one, and what was said on the command line in its place.
 
     Raises:
@@ -43,12 +43,13 @@ def chosen(path: Path | None, **said: int | None) -> Choices:
 
 
 def with_choices(options: TrainingOptions, choices: Choices) -> TrainingOptions:
-    """The options with what was chosen in their place.
+    """The options with what was chosen in their place; with an epsilon those of private training, which suit any data.
 
     Raises:
         DataError: a value is of the wrong type.
     """
+    suited = options if choices.get("epsilon") is None else PRIVATE
     try:
-        return msgspec.convert({**asdict(options), **choices}, TrainingOptions)
+        return msgspec.convert({**asdict(suited), **choices}, TrainingOptions)
     except msgspec.ValidationError as error:
         raise DataError(f"A training option is wrong: {error}.", hint="See TrainingOptions.") from error

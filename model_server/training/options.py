@@ -41,6 +41,10 @@ class TrainingOptions:
         hides_had: what the user had before does not compete with what came next (model_server.training.had), where a
             step is compared with all items.
         dimension, heads, hidden, max_length, dropout, id_dropout, kind_dropout: see `NetworkConfig`.
+        epsilon: train with differential privacy of people, and spend at most this (model_server.privacy); None: no
+            privacy. Then `batch_sequences` is how many people a step draws on average, and `clip_norm` the longest
+            gradient of one of them.
+        delta: of differential privacy; None: people to the power of -1.1.
     """
 
     epochs: int = 16
@@ -63,6 +67,8 @@ class TrainingOptions:
     dropout: float = 0.3
     id_dropout: float = 0.1
     kind_dropout: float = 0.1
+    epsilon: float | None = None
+    delta: float | None = None
 
 
 DENSE_EVENTS_PER_ITEM: Final = 32  # data with 16 an item want what sparse data want, data with 59 do not
@@ -76,6 +82,21 @@ SPARSE: Final = TrainingOptions(
     hidden=128,
     dropout=0.5,
 )
+
+PRIVATE: Final = TrainingOptions(
+    epochs=30,
+    learning_rate=3e-3,
+    batch_sequences=512,
+    clip_norm=1.0,
+    dimension=32,
+    heads=2,
+    hidden=32,
+    dropout=0.0,
+    id_dropout=0.0,
+    kind_dropout=0.0,
+)
+"""With differential privacy, whatever the data: a recipe that looked at them would be paid for. Few weights, for noise
+grows with their number; no dropout, for noise is there already."""
 
 
 MOST_MEMBERS: Final = 3

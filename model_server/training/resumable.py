@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from model_server.finetuning.options import FinetuningOptions
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.options import TrainingOptions
 from model_server.training.precision import Precision
@@ -34,7 +35,7 @@ class TrainingKey:
     data: str
     held_out_events: int
     text_encoder: str
-    options: TrainingOptions
+    options: TrainingOptions | FinetuningOptions
     precision: Precision
     processes: int
     device: str

@@ -12,6 +12,7 @@ from app.data.interactions import Dataset, Interactions
 from app.data.popularity import popularity_of
 from app.errors import DataError
 from app.interests.state import Kind
+from model_server.drift.reference import reference_of
 from model_server.hybrid.training import fit_hybrid
 from model_server.model.config import NetworkConfig
 from model_server.peak_memory import PeakMemory
@@ -72,28 +73,30 @@ def train_model(
     warm = np.unique(split.training.items)
     _check_enough(split.training, warm)
     with job.execution.team.leader_first():
-        texts = _texts(job.dataset.catalog, warm, encoder, on_texts)
-    config = _config(options, split.training, items=len(warm), text_dimension=encoder.dimension if texts.any() else 0)
+        texts = item_texts(job.dataset.catalog, warm, encoder, on_texts)
+    config = network_config(options, split.training, len(warm), encoder.dimension if texts.any() else 0)
     peak = PeakMemory(device)
     by_row = _numbered_by_row(split, warm, catalog_items=len(job.dataset.catalog))
     on_device = torch.from_numpy(texts).to(device)
     trained = train_members(config, by_row, on_device, options, on_progress, job.execution)
     vectors = all_item_vectors(trained.network, on_device)
     ranks = validation_ranks(trained.network, by_row, vectors)
+    popularity = popularity_of(job.interactions, job.popularity_half_life_days)
     everything = _items_by_row(job.interactions, warm, catalog_items=len(job.dataset.catalog))
     return TrainedModel(
         network=trained.network,
         text_encoder=encoder.fingerprint,
         item_ids=tuple(job.dataset.catalog[item].item_id for item in warm),
         texts=texts,
-        popularity=popularity_of(job.interactions, job.popularity_half_life_days),
+        popularity=popularity,
         hybrid=fit_hybrid(trained.network, vectors, by_row, everything, job.popularity_half_life_days),
-        data=_described(job, options),
+        data=described(job, options),
         metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
+        reference=reference_of(job.interactions, popularity.weights),
     )
 
 
-def _texts(
+def item_texts(
     catalog: Sequence[CatalogItem], items: NDArray[np.integer], encoder: TextEncoder, on_texts: OnTexts | None
 ) -> NDArray[np.float32]:
     """(items, text_dimension) of these items; zeros where nothing is known of any of them but its id."""
@@ -107,7 +110,8 @@ def texts_of(catalog: Sequence[CatalogItem], items: NDArray[np.integer]) -> list
     return [item_text(catalog[item]) for item in items]
 
 
-def _config(options: TrainingOptions, training: Interactions, items: int, text_dimension: int) -> NetworkConfig:
+def network_config(options: TrainingOptions, training: Interactions, items: int, text_dimension: int) -> NetworkConfig:
+    """The shape of the network for so many items, and texts of this width (0: without)."""
     return NetworkConfig(
         items=items,
         text_dimension=text_dimension,
@@ -172,7 +176,8 @@ def _check_enough(training: Interactions, warm: NDArray[np.int32]) -> None:
         )
 
 
-def _described(job: TrainingJob, options: TrainingOptions) -> TrainingData:
+def described(job: TrainingJob, options: TrainingOptions) -> TrainingData:
+    """What the version says it was trained on."""
     seen = job.interactions
     return TrainingData(
         name=job.dataset.name,

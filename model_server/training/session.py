@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,15 +15,18 @@ from rich.console import Console
 from app.code_version import code_version
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
-from app.errors import ModelVersionError
+from app.errors import ModelVersionError, SettingsError
 from app.settings import Settings
 from model_server.device import resolve_device
+from model_server.privacy.run import train_as_wanted
 from model_server.registry.champion import champion_of, promote, settle
 from model_server.registry.folders import finished_versions, latest_version
 from model_server.registry.load import load_version
+from model_server.registry.private import is_private
 from model_server.registry.save import save_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.pretrained import open_text_encoder
+from model_server.text.tuned import read_tuned
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.chosen import Choices, with_choices
@@ -31,7 +34,7 @@ from model_server.training.execution import Execution
 from model_server.training.options import options_for
 from model_server.training.precision import Precision
 from model_server.training.resumable import TrainingKey, claimed, shared
-from model_server.training.run import TrainingJob, train_model
+from model_server.training.run import TrainingJob
 from model_server.training.second_stage import with_ranker
 from model_server.training.team import Team, joined_team
 
@@ -57,7 +60,8 @@ class Manner:
 class TrainingRequest:
     """What the person asked for; see `riverrun train --help`. Options that are not among `choices` follow the data.
 
-    Without `promote` the version becomes the champion only where there is none.
+    Without `promote` the version becomes the champion only where there is none, without `encoder` texts are read by the
+    pretrained one.
     """
 
     source: DataSource
@@ -69,6 +73,7 @@ class TrainingRequest:
     if_none: bool
     as_json: bool
     promote: bool = False
+    encoder: Path | None = None
     manner: Manner = field(default_factory=Manner)
 
 
@@ -77,7 +82,8 @@ def run_training(request: TrainingRequest, settings: Settings) -> Path:
 
     Raises:
         DataError: the data cannot be read or is too little.
-        SettingsError: the device is not there.
+        ModelVersionError: the fine-tuned encoder is damaged, or of another riverrun.
+        SettingsError: the device is not there, or options contradict each other.
     """
     started = time.perf_counter()
     if request.if_none and (there := latest_version(request.models_dir)) is not None:
@@ -117,10 +123,13 @@ class _Session:
         self._console = Console(stderr=True, highlight=False, quiet=not team.leads)
         with team.leader_first():
             dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
-            self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print)
+            self._tuned = None if request.encoder is None else read_tuned(request.encoder)
+            self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print, self._tuned)
         self._parent = self._champion_before() if team.leads else ""
         part = split_newest(dataset.interactions, request.holdout_events)
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
+        if self._options.epsilon is not None and request.encoder is not None:
+            raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")
         self._job = TrainingJob(
             dataset=dataset,
             interactions=part.before,
@@ -142,7 +151,7 @@ class _Session:
             return load_version(kept, self._device)
         with self._checkpoints() as checkpoints:
             model = self._with_lineage(self._train(checkpoints))
-            if self._team.leads:
+            if self._team.leads and self._options.epsilon is None:  # a ranker would be another look at people
                 model = with_ranker(model, self._job, self._encoder, self._options.seed, self._console.print)
             saved = save_version(self._request.models_dir, model, _now_ms()) if self._team.leads else None
             if checkpoints is not None and self._team.leads:
@@ -153,7 +162,12 @@ class _Session:
     def _kept(self) -> Path | None:
         if not self._request.reuse:
             return None
-        wanted = TrainedOn(self._job.dataset.fingerprint, self._job.held_out_events, self._encoder.fingerprint)
+        wanted = TrainedOn(
+            self._job.dataset.fingerprint,
+            self._job.held_out_events,
+            self._encoder.fingerprint,
+            self._options.epsilon,
+        )
         before = trained_before(self._request.models_dir, wanted, self._device, self._console.print)
         return None if before is None else before.folder
 
@@ -161,10 +175,11 @@ class _Session:
         job = replace(self._job, execution=replace(self._job.execution, checkpoints=checkpoints))
         with ExitStack() as stack:
             bar = TrainingBar(self._console, stack)
-            return train_model(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
+            return train_as_wanted(job, self._encoder, self._options, self._device, bar.on_progress, bar.on_texts)
 
     def _with_lineage(self, model: TrainedModel) -> TrainedModel:
-        return replace(model, data=msgspec.structs.replace(model.data, code=code_version(), parent=self._parent))
+        data = msgspec.structs.replace(model.data, code=code_version(), parent=self._parent)
+        return replace(model, data=data, tuned=self._tuned)
 
     def _champion_before(self) -> str:
         """Asked before hours of training: whoever is served because it is the newest version must not lose that."""
@@ -175,6 +190,9 @@ class _Session:
     def _checkpoints(self) -> Iterator[Checkpoints | None]:
         """Where this training goes on; says so if it was begun before."""
         manner = self._request.manner
+        if self._options.epsilon is not None:  # unfinished, it has no guarantee
+            yield None
+            return
         key = TrainingKey(
             data=self._job.dataset.fingerprint,
             held_out_events=self._job.held_out_events,
@@ -207,11 +225,12 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """What makes an earlier version as good as a new one: the data, what was held out, the text encoder."""
+    """What makes an earlier version as good as a new one: data, what was held out, text encoder, privacy."""
 
     sha256: str
     held_out_events: int
     text_encoder: str
+    epsilon: float | None = None
 
 
 def trained_before(
@@ -224,8 +243,8 @@ def trained_before(
         except ModelVersionError as error:
             say(f"Passed over: {error.what}")
             continue
-        data = version.model.data
-        if TrainedOn(data.sha256, data.held_out_events, version.model.text_encoder) == wanted:
+        data, text_encoder = version.model.data, version.model.text_encoder
+        if TrainedOn(data.sha256, data.held_out_events, text_encoder, data.options.get("epsilon")) == wanted:
             return version
     return None
 
@@ -245,12 +264,21 @@ def _report(summary: dict[str, object], model: TrainedModel, *, as_json: bool) -
         sys.stdout.write(json.dumps(line) + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
-    metrics = model.metrics
-    console.print(
-        f"[bold]{summary['version']}[/bold]: validation HR@10 {metrics['validation_hr10']:.3f}, "
-        f"NDCG@10 {metrics['validation_ndcg10']:.3f} (epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f}), "
-        f"{summary['seconds']} s"
-    )
+    console.print(f"[bold]{summary['version']}[/bold]: {_outcome(model.metrics)}, {summary['seconds']} s")
     console.print(str(summary["folder"]))
     if not summary["champion"]:
         console.print(f"Another version is served. To serve this one: riverrun models promote {summary['version']}")
+
+
+def _outcome(metrics: Mapping[str, float]) -> str:
+    """Validation, or where nobody was asked what that guarantees."""
+    if is_private(metrics):
+        return (
+            f"epsilon {metrics['private_epsilon']:.2f}, delta {metrics['private_delta']:.1e} for each of "
+            f"{metrics['private_people']:.0f} people (noise {metrics['private_noise']:.2f}, "
+            f"{metrics['private_steps']:.0f} steps)"
+        )
+    return (
+        f"validation HR@10 {metrics['validation_hr10']:.3f}, NDCG@10 {metrics['validation_ndcg10']:.3f} "
+        f"(epoch {metrics['best_epoch']:.0f} of {metrics['epochs']:.0f})"
+    )

@@ -53,7 +53,7 @@ def neighbours_of(histories: Histories, items: int) -> Tensor:
     The formula of `model_server.counts.covisitation`: 1 / distance within ten steps, half of it backwards, over the
     fourth root of how often the neighbour occurs.
     """
-    counts = close_pairs(histories, items, _BACKWARD)
+    counts = close_pairs(histories, items, _BACKWARD).counts
     occurrences = np.maximum(np.bincount(histories.items, minlength=items), 1)
     counts.data /= occurrences[counts.indices] ** _POPULARITY_POWER
     rows = np.repeat(np.arange(items), np.diff(counts.indptr))

@@ -14,6 +14,7 @@ from model_server.training.chunks import Histories
 from model_server.training.close_pairs import close_pairs
 
 _POWER_ITERATIONS: Final = 4
+_BLOCK: Final = 1_000_000  # pairs at once
 _SPARE: Final = 8  # directions beyond those wanted, which the randomised SVD needs to be accurate
 _SCALE: Final = 0.1  # standard deviation: the network's own start is smaller, but these mean something
 
@@ -35,9 +36,15 @@ def cooccurrence_start(histories: Histories, items: int, dimension: int) -> Tens
 
 def _mutual_information(histories: Histories, items: int) -> Tensor:
     """(items, items) sparse: log of how much more often than by chance, where it is more often."""
-    counts = close_pairs(histories, items, backward=1.0).tocoo()
-    of_item = np.bincount(counts.row, weights=counts.data, minlength=items)
-    ratio = counts.data * counts.data.sum() / (of_item[counts.row] * of_item[counts.col])
-    information = torch.from_numpy(np.maximum(np.log(ratio), 0.0)).float()
-    indices = torch.from_numpy(np.stack([counts.row, counts.col]).astype(np.int64))
-    return torch.sparse_coo_tensor(indices, information, (items, items), check_invariants=False).coalesce()
+    pairs = close_pairs(histories, items, backward=1.0)
+    counts, of_item, total = pairs.counts, pairs.sums, pairs.sums.sum()
+    rows = np.repeat(np.arange(items), np.diff(counts.indptr))
+    information = np.empty(counts.nnz, np.float32)
+    for begin in range(0, counts.nnz, _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        ratio = counts.data[part] * total / (of_item[rows[part]] * of_item[counts.indices[part]])
+        information[part] = np.maximum(np.log(ratio), 0.0)
+    indices = torch.from_numpy(np.stack([rows, counts.indices]))
+    values = torch.from_numpy(information)
+    size = (items, items)
+    return torch.sparse_coo_tensor(indices, values, size, check_invariants=False, is_coalesced=True)

@@ -75,6 +75,8 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
             return train_model(job, encoder, alone, device, told, bar.on_texts).metrics["validation_ndcg10"]
 
     base = with_choices(options_for(part.before, dataset.catalog), request.choices)
+    if base.epsilon is not None:
+        raise DataError("Every trial would spend a privacy budget of its own.", hint="Leave epsilon out of --options.")
     search = Search(
         models_dir=request.models_dir,
         study=f"{dataset.fingerprint[:16]}, {len(part.after)} held out, from {base}",

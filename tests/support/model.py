@@ -137,7 +137,7 @@ def baseline_context(dataset: Dataset) -> Context:
         half_life_days=1.0,
         seed=3,
         device=torch.device("cpu"),
-        encoder=HashEncoder(),
+        encoder_of=lambda _: HashEncoder(),
         cache_dir=Path(),
         on_message=lambda _: None,
     )

@@ -14,6 +14,7 @@ from app.data.interactions import Interactions
 from app.data.wheels import OnMessage
 from model_server.judging.cases import Cases, Fit
 from model_server.text.encoder import TextEncoder
+from model_server.text.pretrained import EncoderOf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Context:
         half_life_days: after which popularity counts half.
         seed: of everything random.
         device: where torch computes.
-        encoder: of the items' texts.
+        encoder_of: reads the items' texts, as a version's network does.
         cache_dir: where fetched weights are kept.
         on_message: told what is fetched.
     """
@@ -34,9 +35,14 @@ class Context:
     half_life_days: float
     seed: int
     device: torch.device
-    encoder: TextEncoder
+    encoder_of: EncoderOf
     cache_dir: Path
     on_message: OnMessage
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """As it was pretrained."""
+        return self.encoder_of(None)
 
 
 Factory = Callable[[Context], Fit]

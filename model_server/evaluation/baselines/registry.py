@@ -9,6 +9,7 @@ from model_server.evaluation.baselines import recbole
 from model_server.evaluation.baselines.attention import attention
 from model_server.evaluation.baselines.bert_pair import bert_pair
 from model_server.evaluation.baselines.bilstm import bilstm
+from model_server.evaluation.baselines.content import content
 from model_server.evaluation.baselines.context import Context, Factory
 from model_server.evaluation.baselines.covisitation import CoVisitation
 from model_server.evaluation.baselines.factors import als, bpr
@@ -56,6 +57,7 @@ BASELINES: Final[Mapping[str, Factory]] = MappingProxyType(
         "ease": ease,
         "co-purchase": co_purchase,
         "basket-ease": basket_ease,
+        "content": content,
         "als": als,
         "bpr": bpr,
         "matrix-factorization": matrix_factorization,

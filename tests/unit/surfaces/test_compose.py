@@ -31,9 +31,19 @@ def test_sources_fill_in_their_order_and_no_item_comes_twice() -> None:
     assert ids(surface(5, MODEL, POPULARITY), {Source.FOR_YOU: "abc", Source.POPULARITY: "bxyz"}) == "abcxy"
 
 
-def test_reserved_slots_stand_at_the_end() -> None:
+def test_each_reserved_slot_ends_its_part_of_the_list() -> None:
     offers = {Source.FOR_YOU: "abcdef", Source.NEW: "xyz"}
-    assert ids(surface(5, MODEL, NEW, POPULARITY), offers) == "abcxy"
+    assert ids(surface(5, MODEL, NEW, POPULARITY), offers) == "axbcy"
+    assert ids(surface(6, MODEL, NEW, POPULARITY), offers) == "abxcdy"
+
+
+def test_a_source_that_fills_some_of_its_slots_leaves_the_others() -> None:
+    offers = {Source.FOR_YOU: "abcdef", Source.NEW: "x"}
+    assert ids(surface(6, MODEL, NEW, POPULARITY), offers) == "abxcde"
+
+
+def test_reserved_slots_of_a_list_with_little_else_come_as_early_as_they_can() -> None:
+    assert ids(surface(6, MODEL, NEW), {Source.FOR_YOU: "a", Source.NEW: "xyz"}) == "axy"
 
 
 def test_reserved_slots_that_stay_empty_go_back_to_the_others() -> None:

@@ -16,7 +16,7 @@ CONTEXT = Context(
     half_life_days=14,
     seed=0,
     device=torch.device("cpu"),
-    encoder=HashEncoder(),
+    encoder_of=lambda _: HashEncoder(),
     cache_dir=Path("nowhere"),
     on_message=lambda _: None,
 )

@@ -17,6 +17,7 @@ from model_server.ranking.live import LIVE, LiveTables
 from model_server.ranking.names import fingerprints, names_of
 from model_server.ranking.people import NOBODY, PeopleNumbers
 from model_server.ranking.ranker import Ranker, RankingOptions
+from model_server.ranking.scorers import Scorers
 from model_server.ranking.tables import GrowingTables, fit_tables
 from tests.support.model import DAY_MS, dataset_of, interactions_of
 
@@ -38,7 +39,7 @@ def log() -> Interactions:
 def stored(part: Interactions, *, promotions: bool = False) -> StoredRanker:
     """A version's ranker without trees."""
     tables = fit_tables(part, facts_of(dataset_of(part).catalog), "UTC", int(part.ts_ms[-1]))
-    nothing_grown = Ranker([], RankingOptions(CandidateOptions()))
+    nothing_grown = Ranker(Scorers([]), RankingOptions(CandidateOptions()))
     return StoredRanker(nothing_grown, tables, part, names_of(part), promotions)
 
 
@@ -148,6 +149,29 @@ def test_only_the_newest_of_the_log_are_kept() -> None:
     end_ms = int(whole.ts_ms[999]) + 1
     kept = whole.take(slice(600, 1_000))
     assert_same(growing.at(end_ms).counts, count_items(kept, first_times(kept), end_ms))
+
+
+def test_visitors_who_are_gone_leave_their_numbers() -> None:
+    """Strangers who come once, beside the same tables of people who are numbered once and for all."""
+    whole, strangers, at_once = log(), 3_000, 100
+    live = LiveTables(stored(whole), dict, most=400)
+    alone = GrowingTables(stored(whole).tables, whole, LIVE, most=400)
+    for begin in range(0, strangers, at_once):
+        numbers = range(begin, begin + at_once)
+        rows = [(PEOPLE + number, number % ITEMS, DAYS * DAY_MS + 600_000 * number) for number in numbers]
+        for user, item, ts_ms in rows:
+            live.observe(f"user-{user}", f"item-{item}", None, ts_ms)
+        live.redo(rows[-1][2])
+        alone.observe(interactions_of(rows, PEOPLE + begin + at_once, ITEMS))
+        tables = alone.at(rows[-1][2] + 1)
+    assert live.people <= 2 * 500 + at_once  # of the log, and of the sample of a week ago
+    assert_same(live.known.tables.counts, tables.counts)
+    known = live.known
+    sample = fingerprints(f"user-{user}" for user in tables.people.users).tolist()
+    assert set(sample) == known.people.keys()
+    columns = np.searchsorted(known.tables.people.users, [known.people[person] for person in sample])
+    vectors = known.tables.people.vectors.toarray()[:, columns]
+    np.testing.assert_array_equal(vectors, tables.people.vectors.toarray())
 
 
 def test_what_turns_an_item_down_is_not_counted() -> None:

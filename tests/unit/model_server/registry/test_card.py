@@ -13,6 +13,7 @@ from model_server.training.findings import BY_HISTORY, BY_POPULARITY, findings, 
 from model_server.training.validation import ValidationSplit
 from tests.support.model import interactions_of
 from tests.support.planted import WordEncoder, planted_model
+from tests.support.tuned import a_tuned_encoder
 
 
 def a_split() -> ValidationSplit:
@@ -73,3 +74,24 @@ def test_the_card_shows_intervals_slices_blend_and_options() -> None:
         "options: seed 7, dropout 0.5",
     ):
         assert line in card, line
+
+
+def test_a_private_versions_card_says_what_is_promised_instead_of_how_good_it_is() -> None:
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    private = {"epsilon": 2.98, "delta": 5e-4, "people": 943.0, "noise": 5.8, "popularity_noise": 3.5}
+    steps = {"sample_rate": 0.25, "steps": 400.0}
+    metrics = {f"private_{name}": value for name, value in (private | steps).items()}
+    card = model_card(replace(model, metrics=metrics | {"epochs": 100.0, "seconds": 60.0}))
+    assert "(2.98, 5.0e-04)-differential privacy of every one of 943 people" in card
+    assert "400 steps of DP-SGD" in card
+    assert "Validation" not in card
+
+
+def test_the_card_says_how_texts_are_read_and_what_fine_tuning_found() -> None:
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    assert f"By `{model.text_encoder}`, as it was pretrained." in model_card(model)
+    tuned = a_tuned_encoder()
+    card = model_card(replace(model, tuned=tuned))
+    assert "whose last 2 layers were fine-tuned on planted (round 3 of 4, 12 s)" in card
+    assert "| held-out items | 50 | 0.2000, 0.1000 | 0.2500, 0.1300 | +0.0100 to +0.0500 |" in card
+    assert "fine-tuning it on planted did not help" in model_card(replace(model, tuned=replace(tuned, weights={})))

@@ -17,6 +17,7 @@ from model_server.registry.champion import (
     read_succession,
     roll_back,
     settle,
+    take_back,
 )
 
 FIRST, SECOND, THIRD = (f"2026112{day}-130501-ab12cd" for day in (1, 2, 3))
@@ -39,6 +40,12 @@ def before(models: Path) -> list[str]:
     return [reign.version for reign in succession.before]
 
 
+def champion_reign(models: Path) -> Reign:
+    succession = read_succession(models)
+    assert succession is not None
+    return succession.champion
+
+
 def test_without_a_pointer_the_newest_version_is_served(models: Path, tmp_path: Path) -> None:
     assert champion_of(models) == THIRD
     assert champion_of(tmp_path / "nowhere") is None
@@ -52,9 +59,11 @@ def test_a_promotion_is_remembered_with_its_reason_and_who_was_before(models: Pa
     assert before(models) == [FIRST, THIRD]  # the third was served while there was no pointer
 
 
-def test_promoting_the_champion_changes_nothing(models: Path) -> None:
-    first = promote(models, FIRST, "a trial", now_ms=5)
-    assert promote(models, FIRST, "again", now_ms=9) == first
+def test_promoting_the_champion_begins_a_new_reign_and_is_no_way_back_from_itself(models: Path) -> None:
+    promote(models, FIRST, "a trial", now_ms=5)
+    again = promote(models, FIRST, "in spite of all", now_ms=9)
+    assert again.champion == Reign(version=FIRST, since_ms=9, reason="in spite of all")
+    assert before(models) == [THIRD]
 
 
 def test_the_history_is_bounded(models: Path) -> None:
@@ -109,11 +118,32 @@ def test_a_rollback_to_nobody_is_refused_and_changes_nothing(models: Path) -> No
     assert read_succession(models) == promoted
 
 
-def test_a_rollback_of_somebody_else_changes_nothing(models: Path) -> None:
-    bad = promote(models, FIRST, "", now_ms=1).champion
-    newer = promote(models, SECOND, "", now_ms=2)
-    assert roll_back(models, "it was bad", 3, everything, only=bad) is None
-    assert read_succession(models) == newer
+def test_who_is_taken_back_behind_somebody_else_is_no_way_back_any_more(models: Path) -> None:
+    promote(models, FIRST, "", now_ms=1)
+    bad = promote(models, SECOND, "", now_ms=2).champion
+    newer = promote(models, THIRD, "", now_ms=3).champion
+    holds = take_back(models, bad, "it was bad", 4, everything)
+    assert holds == read_succession(models)
+    assert holds is not None
+    assert holds.champion == newer
+    assert before(models) == [FIRST, THIRD]
+    assert [(each.version, each.reason) for each in holds.withdrawn] == [(SECOND, "it was bad")]
+    assert take_back(models, bad, "seen by another server", 5, everything) == holds
+
+
+def test_who_is_taken_back_as_champion_is_rolled_back(models: Path) -> None:
+    promote(models, FIRST, "", now_ms=1)
+    bad = promote(models, SECOND, "", now_ms=2).champion
+    holds = take_back(models, bad, "it was bad", 3, everything)
+    assert holds is not None
+    assert (holds.champion.version, holds.champion.restored) == (FIRST, True)
+
+
+def test_who_was_promoted_anew_is_not_taken_back_for_the_reign_before(models: Path, tmp_path: Path) -> None:
+    old = promote(models, FIRST, "", now_ms=1).champion
+    anew = promote(models, FIRST, "", now_ms=2)
+    assert take_back(models, old, "", 3, everything) == anew
+    assert take_back(tmp_path / "nowhere", old, "", 3, everything) is None
 
 
 def test_who_is_served_by_being_the_newest_stays_when_a_newer_one_is_saved(models: Path) -> None:
@@ -166,6 +196,7 @@ class KilledAtLine:
     [
         (lambda models: promote(models, THIRD, "better", now_ms=9), THIRD),
         (lambda models: roll_back(models, "worse", 9, everything), FIRST),
+        (lambda models: take_back(models, champion_reign(models), "worse", 9, everything), FIRST),
     ],
 )
 def test_killed_before_any_line_there_is_one_champion_and_the_next_change_works(

@@ -23,11 +23,14 @@ from model_server.model.network import COLD, SequenceNetwork
 from model_server.model.sequences import sequence_batch
 from model_server.registry.counts import COUNTS, save_counts
 from model_server.registry.folders import latest_version
-from model_server.registry.load import FILES, load_version
+from model_server.registry.load import FILES, load_fitting, load_version
 from model_server.registry.save import CHECKSUMS, save_version, version_name
 from model_server.registry.version import TrainedModel, TrainingData
+from model_server.text.pretrained import FINGERPRINT
+from model_server.text.tuned import WEIGHTS
 from tests.support.model import HashEncoder, did, tiny_config, tiny_network
 from tests.support.states import touches
+from tests.support.tuned import a_tuned_encoder
 
 CPU = torch.device("cpu")
 NOW_MS = 1_795_352_701_000
@@ -257,3 +260,23 @@ def edited_config(key: str, value: object) -> Callable[[Path], None]:
 def test_parts_that_do_not_fit_are_refused(folder: Path, change: Callable[[Path], None], reason: str) -> None:
     with pytest.raises(ModelVersionError, match=reason):
         load_version(resealed(folder, change), CPU)
+
+
+def test_a_version_brings_its_fine_tuned_encoder(tmp_path: Path) -> None:
+    tuned = a_tuned_encoder()
+    model = replace(a_model(), tuned=tuned, text_encoder=tuned.fingerprint)
+    folder = save_version(tmp_path, model, NOW_MS)
+    loaded = load_fitting(folder, CPU, FINGERPRINT).model
+    assert loaded.tuned is not None
+    assert loaded.tuned.fingerprint == loaded.text_encoder == tuned.fingerprint
+    with pytest.raises(ModelVersionError, match="this riverrun has another"):
+        load_fitting(folder, CPU, "another")
+    (folder / WEIGHTS).write_bytes(b"changed")
+    with pytest.raises(ModelVersionError, match="its sha256 differs"):
+        load_version(folder, CPU)
+
+
+def test_a_version_with_the_vectors_of_another_encoder_is_refused(tmp_path: Path) -> None:
+    model = replace(a_model(), tuned=a_tuned_encoder(), text_encoder=a_tuned_encoder(scale=2.0).fingerprint)
+    with pytest.raises(ModelVersionError, match=r"reads texts of the encoder .* and brings"):
+        load_version(save_version(tmp_path, model, NOW_MS), CPU)

@@ -6,12 +6,8 @@ from typing import Final
 
 import pytest
 
-from app.contracts.recommendations import NEWCOMER_ID, RecommendedItem
-from app.surfaces.touches import history_of
-from model_server.scoring.scorer import Lists, Scored
 from model_server.swap.guardrails import MIN_LISTS, Rails, Share, difference, tripped
 from model_server.swap.tally import Counts, Tally
-from tests.support.states import state_of
 
 RAILS: Final = Rails(watch_s=1_800, fallback_rise=0.05, empty_rise=0.01, hit_loss=0.2)
 BEFORE: Final = Counts(lists=20_000, fallbacks=400, empty=0, events=8_000, hits=800)
@@ -76,15 +72,3 @@ def test_a_tally_keeps_one_to_two_periods() -> None:
         now_s = at_s
         tally.now().lists += 1
     assert tally.recent().lists == 2  # of 12 and 25
-
-
-def test_a_tally_counts_lists_fallbacks_and_empty_ones_without_newcomers() -> None:
-    tally = Tally(10.0, lambda: 0.0)
-    full: Lists = {"home": (RecommendedItem("x", 1.0, "model", ""),)}
-
-    def score(user_ids: object, histories: object) -> Scored:
-        return Scored([full, {"home": ()}, full], fallback_users=2)
-
-    history = history_of(state_of())
-    tally.watch(score, "home")(["ann", "ben", NEWCOMER_ID], [history] * 3)
-    assert tally.recent() == Counts(lists=2, fallbacks=1, empty=1)

@@ -222,9 +222,13 @@ async def test_where_the_pointer_cannot_be_written_the_server_goes_back_alone(tm
             theatre.switch.look.set()
             await asyncio.sleep(0.02)
         assert theatre.serves() == FIRST  # not taken again by itself
+        (tmp_path / ".champion.json.incomplete").rmdir()
+        promote(tmp_path, SECOND, "it is good", now_ms=9)
+        theatre.switch.look.set()
+        await theatre.until(lambda: theatre.serves() == SECOND)
 
 
-async def test_somebody_elses_promotion_is_not_taken_back(tmp_path: Path) -> None:
+async def test_who_trips_while_somebody_else_warms_up_is_no_way_back_from_him(tmp_path: Path) -> None:
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
@@ -238,6 +242,37 @@ async def test_somebody_elses_promotion_is_not_taken_back(tmp_path: Path) -> Non
         assert champion_of(tmp_path) == THIRD
         theatre.actors[THIRD].ready.set()
         await theatre.until(lambda: theatre.serves() == THIRD)
+        assert roll_back(tmp_path, "", 10, lambda _name: True).champion.version == FIRST
+
+
+async def test_who_was_taken_back_makes_room_for_whoever_can_be_loaded(tmp_path: Path) -> None:
+    async with playing(tmp_path) as theatre:
+        theatre.actors[FIRST].tally.now().lists = 5_000
+        theatre.promote(SECOND)
+        await theatre.until(lambda: theatre.serves() == SECOND)
+        theatre.damaged |= {THIRD}
+        theatre.promote(THIRD)
+        await theatre.until(lambda: theatre.count(table.MODELS_REFUSED.name) == 1)
+        assert theatre.serves() == SECOND
+        make_it_bad(theatre.actors[SECOND])
+        theatre.switch.look.set()
+        await theatre.until(lambda: theatre.serves() == FIRST)
+        assert champion_of(tmp_path) == THIRD
+
+
+async def test_a_version_promoted_anew_on_trial_stays_on_trial(tmp_path: Path) -> None:
+    async with playing(tmp_path) as theatre:
+        theatre.actors[FIRST].tally.now().lists = 5_000
+        theatre.promote(SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)
+        promote(tmp_path, SECOND, "I said so", now_ms=7)
+        make_it_bad(theatre.actors[SECOND])
+        theatre.switch.look.set()
+        await asyncio.sleep(0.05)
+        assert theatre.count(table.MODELS_TAKEN_BACK.name) == 0  # of the reign that it began with
+        theatre.switch.look.set()
+        await theatre.until(lambda: theatre.serves() == FIRST)
+        assert champion_of(tmp_path) == FIRST
 
 
 async def test_a_version_that_has_stood_the_time_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,14 +1,19 @@
 """What a run of `riverrun train` does before it trains."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+import torch
 
 from app.data.source import DataSource
 from app.errors import DataError
 from app.settings import Settings
-from model_server.training.session import TrainingRequest, run_training
+from model_server.registry.save import save_version
+from model_server.training.session import TrainedOn, TrainingRequest, run_training, trained_before
+from tests.support.planted import WordEncoder, planted_model
 
 
 def request(models_dir: Path) -> TrainingRequest:
@@ -30,3 +35,17 @@ def test_a_version_that_was_never_finished_is_none(tmp_path: Path) -> None:
     (tmp_path / ".incomplete").mkdir()
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         run_training(request(tmp_path), Settings())
+
+
+def test_a_private_version_stands_for_private_ones_of_its_epsilon_only(tmp_path: Path) -> None:
+    model = planted_model({"a": "one", "b": "two"}, WordEncoder())
+    model = replace(model, data=msgspec.structs.replace(model.data, options={"epsilon": 3.0}))
+    save_version(tmp_path, model, now_ms=1)
+
+    def found(epsilon: float | None) -> bool:
+        wanted = TrainedOn(model.data.sha256, model.data.held_out_events, model.text_encoder, epsilon)
+        return trained_before(tmp_path, wanted, torch.device("cpu"), lambda _: None) is not None
+
+    assert found(3.0)
+    assert not found(None)
+    assert not found(8.0)

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.contracts.recommendations import RecommendedItem
+from app.contracts.recommendations import NEWCOMER_ID, RecommendedItem
 from app.interests.state import Interaction, Kind
 from app.observability import Metrics
 from app.surfaces.touches import History, history_of
 from model_server import metrics as table
 from model_server.hybrid.parts import BlendGain
-from model_server.live_hits import LiveHits, promise
 from model_server.registry.version import ModelVersion
-from model_server.scoring.scorer import Scored
+from model_server.scoring.scorer import Lists, Scored
+from model_server.swap.shown import ShownLists
 from model_server.swap.tally import Counts, Tally
+from model_server.swap.watched import Watched, promise
 from tests.support.planted import WordEncoder, planted_model
 from tests.support.states import state_of
 
@@ -30,11 +31,12 @@ def shows_what_comes_next(user_ids: Sequence[str], histories: Sequence[History])
 
 
 class Shop:
-    def __init__(self, max_users: int = 10) -> None:
+    def __init__(self) -> None:
         self.metrics = Metrics(table.TABLE)
         self.tally = Tally(60.0, lambda: 0.0)
-        hits = LiveHits(self.metrics, "v1", "home", tally=self.tally, soon_ms=2, max_users=max_users)
-        self._score = self.tally.watch(hits.watch(shows_what_comes_next), "home")
+        self._score = Watched(
+            shows_what_comes_next, "home", tally=self.tally, soon_ms=2, version="v1", metrics=self.metrics
+        )
 
     def sees(self, user_id: str, *item_ids: str) -> tuple[float, float]:
         """Events and hits after these are what the user did."""
@@ -62,11 +64,11 @@ def test_the_same_state_scored_again_is_no_event() -> None:
 
 
 def test_users_of_long_ago_are_forgotten() -> None:
-    shop = Shop(max_users=2)
+    lists = ShownLists(max_users=2)
     for user_id in ("ann", "ben", "cas"):
-        shop.sees(user_id, "10")
-    assert shop.sees("ann", "10", "11") == (0, 0)
-    assert shop.sees("cas", "10", "11") == (1, 1)
+        lists.show(user_id, history("10"), ["11"])
+    assert lists.show("ann", history("10", "11"), []) is None
+    assert lists.show("cas", history("10", "11"), []) == (True, 1)
 
 
 def test_only_events_soon_after_the_list_are_held_against_the_version_before() -> None:
@@ -75,6 +77,18 @@ def test_only_events_soon_after_the_list_are_held_against_the_version_before() -
     shop.sees("ann", "10", "11", "12")  # two milliseconds later
     assert shop.sees("ann", "10", "11", "12", "1", "2", "13") == (2, 2)  # three
     assert shop.tally.recent() == Counts(lists=3, events=1, hits=1)
+
+
+def test_lists_fallbacks_and_empty_ones_are_counted_without_newcomers() -> None:
+    tally = Tally(10.0, lambda: 0.0)
+    full: Lists = {"home": (RecommendedItem("x", 1.0, "model", ""),)}
+
+    def score(_user_ids: object, _histories: object) -> Scored:
+        return Scored([full, {"home": ()}, full], fallback_users=2)
+
+    watched = Watched(score, "home", tally=tally, soon_ms=2, version="v1", metrics=Metrics(table.TABLE))
+    watched(["ann", "ben", NEWCOMER_ID], [history_of(state_of())] * 3)
+    assert tally.recent() == Counts(lists=2, fallbacks=1, empty=1)
 
 
 def test_what_validation_promised_is_shown() -> None:

@@ -1,0 +1,1 @@
+"""Whether the shop is still the one that a version was trained on."""

@@ -1,0 +1,1 @@
+"""Several shops train one network, and nobody's events leave their shop."""

@@ -1,0 +1,42 @@
+"""How the text encoder is fine-tuned; the values are what did best on both of the data sets of DECISIONS.md."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuningOptions:
+    """All of them.
+
+    Args:
+        seed: of everything random.
+        layers: how many of the encoder's last layers learn; what lies below is computed once per text.
+        items: at most so many take part, those with more events rather than those with fewer.
+        queries: made of attributes and words of titles.
+        pairs: in a batch.
+        hard: wrong items beside each batch's own, chosen for lying close to its texts.
+        query_share: of the pairs, how many are of a query and an item; the others are of two items.
+        steps: at most.
+        round_steps: between two validations.
+        patience: rounds without a better one until it ends.
+        learning_rate: of the last layer; it rises over the first tenth of the steps and falls to zero.
+        layer_decay: each layer below learns so much slower.
+        temperature: of the softmax over cosines.
+        keeping: weight of staying close to the likenesses that the pretrained encoder sees within a batch.
+        cold_share: of the items, held out with all their events, to validate on.
+    """
+
+    seed: int = 0
+    layers: int = 2
+    items: int = 6_000
+    queries: int = 4_000
+    pairs: int = 64
+    hard: int = 32
+    query_share: float = 0.5
+    steps: int = 600
+    round_steps: int = 100
+    patience: int = 2
+    learning_rate: float = 5e-5
+    layer_decay: float = 0.7
+    temperature: float = 0.05
+    keeping: float = 0.0
+    cold_share: float = 0.1

@@ -1,0 +1,85 @@
+"""A fine-tuned encoder's folder: the same weights back, no damage unnoticed, and no text read by the wrong encoder."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.errors import ModelVersionError
+from model_server.text.pretrained import FINGERPRINT, open_text_encoder, text_encoders
+from model_server.text.tuned import DESCRIPTION, WEIGHTS, Measured, TunedEncoder, read_tuned, save_tuned
+from tests.support.tuned import NOW_MS, a_tuned_encoder, findings, measured
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_tuned(tmp_path / "encoders", a_tuned_encoder(), NOW_MS)
+
+
+def test_reading_gives_what_was_saved(folder: Path) -> None:
+    saved, read = a_tuned_encoder(), read_tuned(folder)
+    assert (read.base, read.findings, read.fingerprint) == (saved.base, saved.findings, saved.fingerprint)
+    assert all(torch.equal(read.weights[name], weight) for name, weight in saved.weights.items())
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]  # no scratch stays
+
+
+def test_other_weights_are_another_encoder() -> None:
+    one, other = a_tuned_encoder(), a_tuned_encoder(scale=2.0)
+    assert len({FINGERPRINT, one.fingerprint, other.fingerprint}) == 3
+
+
+def test_where_it_does_not_help_it_is_the_pretrained_encoder(tmp_path: Path) -> None:
+    tuned = TunedEncoder(FINGERPRINT, {}, findings(measured(low=-0.01), measured(low=-0.02)))
+    read = read_tuned(save_tuned(tmp_path, tuned, NOW_MS))
+    assert not read.findings.helps
+    assert read.fingerprint == FINGERPRINT
+    encoder_of = text_encoders(tmp_path, CPU, print)
+    assert encoder_of(read) is encoder_of(None)
+    assert encoder_of(a_tuned_encoder()).fingerprint == a_tuned_encoder().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("queries", "cold", "helps"),
+    [
+        (measured(low=0.01, high=0.05), measured(low=-0.01, high=0.01), True),
+        (measured(low=-0.01, high=0.01), measured(low=0.01, high=0.05), True),
+        (measured(low=-0.01, high=0.01), measured(low=-0.01, high=0.01), False),
+        (measured(low=0.01, high=0.05), measured(low=-0.05, high=-0.01), False),
+    ],
+)
+def test_it_helps_when_one_thing_is_surely_better_and_none_surely_worse(
+    queries: Measured, cold: Measured, helps: bool
+) -> None:
+    assert findings(queries, cold).helps is helps
+    assert not findings(queries, cold, best_round=0).helps
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (WEIGHTS, b"cut", "truncated or was changed"),
+        (WEIGHTS, None, "holds no fine-tuned encoder"),
+        (DESCRIPTION, b"{}", "holds no fine-tuned encoder"),
+        (DESCRIPTION, None, "holds no fine-tuned encoder"),
+    ],
+)
+def test_what_is_damaged_is_refused(folder: Path, name: str, content: bytes | None, reason: str) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(ModelVersionError, match=reason):
+        read_tuned(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    folder = save_tuned(tmp_path, a_tuned_encoder(scale=float("nan")), NOW_MS)
+    with pytest.raises(ModelVersionError, match="no numbers"):
+        read_tuned(folder)
+
+
+def test_layers_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelVersionError, match="was fine-tuned, this riverrun has"):
+        open_text_encoder(tmp_path, CPU, print, a_tuned_encoder(base="another"))
