@@ -17,11 +17,10 @@ import torch
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
 from app.observability import Metrics
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning import metrics as table
 from model_server.learning.children import Manner, judge, train
 from model_server.learning.gate import Figures
-from model_server.learning.judge import Shown, compare, joined, shown_by, trial_of
+from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
 from model_server.learning.learner import Learner, Pace
 from model_server.learning.past import begin_with, tables_of
 from model_server.learning.planted import poison
@@ -88,7 +87,7 @@ class Replay:
     periods: list[Period] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
 
-    async def run(self, surroundings: Surroundings) -> Outcome:
+    async def run(self, encoding: Encoding) -> Outcome:
         """Learn along the stream, then compare.
 
         Raises:
@@ -99,7 +98,7 @@ class Replay:
         begin_with(store, self.folder, replace(self.dataset, interactions=log.take(slice(0, self.past))))
         with suppress(_StreamOver):
             await Learner(self._workshop(store, self.dataset.catalog), self.pace).run()
-        return Outcome(self.periods, self.looks, self._compared(surroundings))
+        return Outcome(self.periods, self.looks, self._compared(encoding))
 
     def _workshop(self, store: EventStore, items: tuple[CatalogItem, ...]) -> Workshop:
         log = self.dataset.interactions
@@ -143,15 +142,15 @@ class Replay:
             clock_ms=self.clock_ms,
         )
 
-    def _compared(self, surroundings: Surroundings) -> Figures:
+    def _compared(self, encoding: Encoding) -> Figures:
         log = self.dataset.interactions
-        whole = trial_of(self.dataset, len(log) - self.past, surroundings)
+        whole = trial_of(self.dataset, len(log) - self.past, encoding)
         frozen = shown_by(whole, self._model(self.periods[0]))
         ends = [period.first for period in self.periods[1:]] + [len(log)]
         parts = [_slice(frozen, slice(0, ends[0] - self.past))]
         for period, end in zip(self.periods[1:], ends[1:], strict=True):
             part = replace(self.dataset, interactions=log.take(slice(0, end)))
-            parts.append(shown_by(trial_of(part, end - period.first, surroundings), self._model(period)))
+            parts.append(shown_by(trial_of(part, end - period.first, encoding), self._model(period)))
         return compare(whole.facts, frozen, joined(parts), _LEVEL)
 
     def _model(self, period: Period) -> TrainedModel:

@@ -9,9 +9,8 @@ import torch
 
 from app.data.interactions import Dataset
 from app.data.source import DataSource, open_dataset
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning.gate import Outcome, Rules, decide
-from model_server.learning.judge import Shown, compare, joined, shown_by, trial_of
+from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
 from model_server.learning.past import begin_with
 from model_server.learning.planted import drifted, poison
 from model_server.learning.snapshot import Extent, write_snapshot
@@ -23,6 +22,7 @@ from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
 CUT = 720  # of 1,080 walks' steps
 LIVE = 360
+ENCODING = Encoding(lambda _tuned: HashEncoder(), 14)
 RULES = Rules(first_look=360, looks=1, coverage_kept=0.8, new_kept=0.5)
 
 
@@ -50,7 +50,7 @@ def poisoned(folder: Path) -> TrainedModel:
 
 
 def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tmp_path: Path) -> None:
-    trial = trial_of(walks(), LIVE, Surroundings(walks().catalog, HashEncoder(), 14))
+    trial = trial_of(walks(), LIVE, ENCODING)
     good, bad = (shown_by(trial, model) for model in (honest(), poisoned(tmp_path)))
     forth, back = (compare(trial.facts, *pair, RULES.level) for pair in ((good, bad), (bad, good)))
     assert decide(forth, 0, RULES).outcome is Outcome.REFUSE
@@ -69,7 +69,7 @@ def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:
     champion, challenger = (
         trained(replace(shop, interactions=shop.interactions.take(slice(0, cut)))) for cut in (600, 1_400)
     )
-    trial = trial_of(shop, 400, Surroundings(shop.catalog, HashEncoder(), 14))
+    trial = trial_of(shop, 400, ENCODING)
     figures = compare(trial.facts, shown_by(trial, champion), shown_by(trial, challenger), RULES.level)
     assert decide(figures, 0, RULES).outcome is Outcome.PROMOTE
 
