@@ -20,10 +20,10 @@ from model_server.training.run import TrainingJob, train_model
 from tests.support.learning import PLENTY
 from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
-CUT = 720  # of 1,080 walks' steps
-LIVE = 360
+CUT = 480  # of 720 steps
+LIVE = 240
 ENCODING = Encoding(lambda _tuned: HashEncoder(), 14)
-RULES = Rules(first_look=360, looks=1, coverage_kept=0.8, new_kept=0.5)
+RULES = Rules(first_look=240, looks=1, coverage_kept=0.8, new_kept=0.5)
 
 
 def trained(dataset: Dataset) -> TrainedModel:
@@ -33,7 +33,7 @@ def trained(dataset: Dataset) -> TrainedModel:
 
 @cache
 def walks() -> Dataset:
-    return planted_dataset()
+    return planted_dataset(users=80, items=40)
 
 
 def honest() -> TrainedModel:
@@ -65,11 +65,11 @@ def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tm
 
 
 def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:
-    shop = drifted(planted_dataset(users=100, items=60, length=18), 600, seed=0)
+    shop = drifted(planted_dataset(users=80, items=40, length=15), 400, seed=0)
     champion, challenger = (
-        trained(replace(shop, interactions=shop.interactions.take(slice(0, cut)))) for cut in (600, 1_400)
+        trained(replace(shop, interactions=shop.interactions.take(slice(0, cut)))) for cut in (400, 960)
     )
-    trial = trial_of(shop, 400, ENCODING)
+    trial = trial_of(shop, 240, ENCODING)
     figures = compare(trial.facts, shown_by(trial, champion), shown_by(trial, challenger), RULES.level)
     assert decide(figures, 0, RULES).outcome is Outcome.PROMOTE
 
