@@ -16,6 +16,7 @@ import torch
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
+from app.errors import DataError, ProcessFailed
 from app.observability import Metrics
 from model_server.learning import metrics as table
 from model_server.learning.children import Manner, judge, train
@@ -91,13 +92,21 @@ class Replay:
         """Learn along the stream, then compare.
 
         Raises:
-            RiverrunError: nothing was ever trained.
+            DataError: the first version would not be trained on the past, all of it and nothing else.
+            ProcessFailed: nothing could be trained.
         """
         log = self.dataset.interactions
+        if not 0 < self.pace.after_events <= self.past < len(log):
+            raise DataError(
+                f"A challenger after {self.pace.after_events:,} events does not go with {self.past:,} events of past.",
+                hint="Say --after-events with a number between 1 and that.",
+            )
         store = EventStore(self.folder / "store", _BOUNDS)
         begin_with(store, self.folder, replace(self.dataset, interactions=log.take(slice(0, self.past))))
         with suppress(_StreamOver):
             await Learner(self._workshop(store, self.dataset.catalog), self.pace).run()
+        if not self.periods:
+            raise ProcessFailed("Nothing could be trained; the log above says why.")
         return Outcome(self.periods, self.looks, self._compared(encoding))
 
     def _workshop(self, store: EventStore, items: tuple[CatalogItem, ...]) -> Workshop:

@@ -25,6 +25,7 @@ from model_server.learning.start import pace_of
 from model_server.text.pretrained import text_encoders
 
 _SEED: Final = 0
+_ALL: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def replay_and_report(request: ReplayRequest, settings: Settings) -> Outcome:
 
 
 def _by_events(pace: Pace) -> Pace:
-    """Hours mean nothing in a replay."""
-    return replace(pace, every_ms=0)
+    """Hours mean nothing in a replay, and every champion is asked again in the end."""
+    return replace(pace, every_ms=0, keep_versions=_ALL)
 
 
 def _table(outcome: Outcome, data: str) -> Table:

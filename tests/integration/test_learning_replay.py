@@ -1,6 +1,7 @@
 """`riverrun learn --replay`: the loop along a data set, with real trainings, and what it says in the end."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def test_a_replay_trains_judges_and_compares(tmp_path: Path) -> None:
         [sys.executable, "-m", "app.cli.main", "learn", "--replay", "--data", str(tmp_path / "walks.csv"),
          "--options", str(tmp_path / "options.json"), "--past-share", "0.5", "--after-events", "400",
          "--first-look", "50", "--poison", "--json"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=2 * WAIT_S,
+        cwd=REPOSITORY, env={**os.environ, "RIVERRUN_LEARNING__NICENESS": "0"},
+        capture_output=True, text=True, check=False, timeout=2 * WAIT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3_000:]
     assert "learning less frozen" in done.stdout
