@@ -26,6 +26,7 @@ demo: setup ## the whole loop on real people's events, live
 	$(RUN)/riverrun demo
 
 test: setup ## every test, on a real Kafka
+	$(UV) sync --frozen --group privacy
 	$(RUN)/pytest
 
 check: setup ## format, lint, types, import rules, unit tests: under two minutes
