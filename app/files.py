@@ -35,16 +35,17 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(handle.fileno())
     scratch.chmod(0o644)  # whatever the umask: another account may read it
     scratch.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
     """Bring a folder and the files in it to the disk, so that a rename after this never shows half of them."""
     for path in [*(child for child in folder.iterdir() if child.is_file()), folder]:
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring one file, or the names in one folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -91,6 +91,32 @@ class ScoringSettings(_Section):
     threads: int = Field(1, ge=0, description="torch threads; one answers a lone click fastest; 0: torch decides")
 
 
+class LearningSettings(_Section):
+    """The learner: events -> challengers, and the better ones -> champions."""
+
+    metrics_port: int = Field(9104, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
+    state_dir: Path = Field(Path(".riverrun/learning"), description="the event store, and where the learner is")
+    most_events: int = Field(20_000_000, ge=1_000, description="events kept to learn from, 14 bytes each or so")
+    max_age_days: int = Field(730, ge=1, description="events older than this, seen from the newest, go")
+    erase_within_s: float = Field(600.0, ge=0, description="how long a forgotten user's events may lie in a file yet")
+    after_events: int = Field(100_000, ge=0, description="new events after which a challenger is trained; 0: by time")
+    every_h: float = Field(24.0, ge=0, description="hours after which one is trained anyway; 0: by events alone")
+    first_look: int = Field(5_000, ge=1, description="events after its training on which a challenger is judged first")
+    looks: int = Field(3, ge=1, le=10, description="how often at most, each time on twice as many")
+    coverage_kept: float = Field(0.8, ge=0, description="share of the champion's coverage that it must have")
+    new_kept: float = Field(0.5, ge=0, description="share of the champion's places for new items that it must give")
+    keep_versions: int = Field(5, ge=1, description="newest versions made here that are kept, promoted or not")
+    options: Path | None = Field(None, description="a file with training options; empty: those that suit the data")
+    threads: int = Field(1, ge=0, description="of training and judging; 0: torch decides")
+    niceness: int = Field(15, ge=0, le=19, description="of training and judging: how far they step back for others")
+
+    @model_validator(mode="after")
+    def _ever_trains(self) -> "LearningSettings":
+        if not self.after_events and not self.every_h:
+            raise ValueError("RIVERRUN_LEARNING__AFTER_EVENTS=0 and RIVERRUN_LEARNING__EVERY_H=0: nothing is trained")
+        return self
+
+
 class GatewaySettings(_Section):
     """The gateway: events in over HTTP, lists out."""
 
@@ -143,6 +169,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     agents: AgentsSettings = AgentsSettings()
     scoring: ScoringSettings = ScoringSettings()
+    learning: LearningSettings = LearningSettings()
     gateway: GatewaySettings = GatewaySettings()
 
 

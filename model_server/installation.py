@@ -6,6 +6,7 @@ import torch
 
 from app.kafka.topics import Topics
 from app.settings import Settings
+from model_server.model.serving import Precisions
 from model_server.text.pretrained import EncoderOf
 
 
@@ -20,6 +21,7 @@ class Installation:
         group: the consumer group that shares the work.
         device: where to compute.
         encoder_of: texts of new items to vectors, as a version's network reads them.
+        precisions: what users are encoded in.
         pinned: the version to serve, whoever is champion; None: the champion.
     """
 
@@ -29,4 +31,5 @@ class Installation:
     group: str
     device: torch.device
     encoder_of: EncoderOf
+    precisions: Precisions
     pinned: str | None

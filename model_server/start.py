@@ -9,6 +9,7 @@ from app.kafka.topics import load_topics
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.installation import Installation
+from model_server.model.serving import Precisions
 from model_server.text.pretrained import text_encoders
 from model_server.wiring import GROUP, observe, run
 
@@ -38,6 +39,7 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
             group=topic_prefix + GROUP,
             device=device,
             encoder_of=text_encoders(settings.cache_dir, device, logger.info),
+            precisions=Precisions(device),
             pinned=version_name,
         )
         run(installation, (metrics, health))

@@ -20,6 +20,7 @@ from app.logs import LogLevel, log_to_stderr
 _PANELS: Final = {
     "agents": "Run",
     "score": "Run",
+    "learn": "Run",
     "train": "Learn",
     "tune": "Learn",
     "federate": "Learn",

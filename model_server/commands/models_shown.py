@@ -13,6 +13,7 @@ from rich.text import Text
 from app.errors import ModelVersionError
 from model_server.registry.champion import Succession, champion_of, read_succession
 from model_server.registry.folders import finished_versions
+from model_server.registry.judgement import read_judgement
 from model_server.registry.summary import Summary, summary_of
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
@@ -36,7 +37,8 @@ def listed(models_dir: Path) -> dict[str, Any]:
 def described(folder: Path) -> dict[str, Any]:
     """A version, as plain JSON values."""
     values: dict[str, Any] = msgspec.to_builtins(summary_of(folder))
-    return values
+    judgement = read_judgement(folder)
+    return values if judgement is None else values | {"judged": msgspec.json.decode(msgspec.json.encode(judgement))}
 
 
 def table_of(models_dir: Path, now_ms: int) -> RenderableType:
@@ -59,15 +61,23 @@ def table_of(models_dir: Path, now_ms: int) -> RenderableType:
 
 
 def card_of(folder: Path) -> RenderableType:
-    """For people: the model card.
+    """For people: the model card, and what `riverrun learn` found of the version.
 
     Raises:
         ModelVersionError: it has none.
     """
     try:
-        return Markdown((folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
+        return Markdown((folder / "MODEL_CARD.md").read_text(encoding="utf-8") + _judged(folder))
     except (OSError, UnicodeDecodeError) as error:
         raise ModelVersionError(f"{folder} has no model card: {error}.", hint="Copy the whole folder again.") from error
+
+
+def _judged(folder: Path) -> str:
+    judgement = read_judgement(folder)
+    if judgement is None:
+        return ""
+    outcome = "Found better than" if judgement.promoted else "Refused; compared with"
+    return f"\n## Judged on live events\n\n{outcome} `{judgement.champion}`: {judgement.why}.\n"
 
 
 def _cells(folder: Path) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from model_server.items.intake import read_catalog
 from model_server.items.shelf import Shelf
 
 _POLL_MS: Final = 200
+_FIRST_POLL_MS: Final = 20  # until the catalog is there: somebody waits for it
 _MAX_RECORDS: Final = 500  # about 5 ms of decoding: a click does not wait longer than that for a catalogue
 _SAY_EVERY_S: Final = 30.0
 
@@ -28,7 +29,8 @@ async def follow_catalog(
     complaints = _Complaints()
     caught_up = False
     while True:
-        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        poll_ms = _POLL_MS if ready.is_set() else _FIRST_POLL_MS
+        polled = await consumer.getmany(timeout_ms=poll_ms, max_records=_MAX_RECORDS)
         for records in polled.values():
             news = read_catalog(records)
             metrics.counter(table.CATALOG_MESSAGES).inc(len(records))

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from app.contracts.catalog import Promotion
 from model_server.items.approximate import NOTHING, ApproximateIndex
+from model_server.items.borrowing import borrowed
 from model_server.items.live_search import LiveSearch
 from model_server.items.rows import ItemRows
 from model_server.items.search import BLOCK, ExactSearch
@@ -66,18 +67,16 @@ class ItemIndex:
         self._promoted: dict[str, tuple[Promotion, ...]] = {}
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
         self._version = 0
-        self._new_slots: Tensor | None = None  # made when a reader wants it, as is the next
-        self._new_exact: ExactSearch | None = None
+        self._new_exact: ExactSearch | None = None  # made when a reader wants it
         # On a GPU never: it scores a million items at once.
         text_width = trained.texts.shape[1]
         width = self._vectors([], np.empty((0, text_width), np.float32))[0].shape[1]
-        # Texts are wider, so fewer of them take as long.
-        by_vector, by_text = approximate_from, approximate_from * width // text_width
-        on_cpu = device.type == "cpu"
-        self._by_vector, self._by_text = (LiveSearch(each if on_cpu else None) for each in (by_vector, by_text))
+        searched = approximate_from if device.type == "cpu" else None
+        self._by_vector, self._by_borrowed = LiveSearch(searched), LiveSearch(searched)
         # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
         self._texts = torch.zeros(_START_CAPACITY, text_width, device=device, dtype=torch.float16)
         self._item_vectors = torch.zeros(_START_CAPACITY, width, device=device)
+        self._borrowed = torch.zeros(_START_CAPACITY, width, device=device)  # of new items
         self._vector_ids = np.zeros(_START_CAPACITY, np.int64)
         self._vectors_made = 0
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
@@ -106,6 +105,7 @@ class ItemIndex:
         if not listings:
             return
         vectors, placed = self._vectors([listing.item_id for listing in listings], texts)
+        loans = self._loans(listings, placed)
         with self._lock:
             self._make_room(listings)
             self._place(listings, vectors, placed)
@@ -113,7 +113,10 @@ class ItemIndex:
             fresh = [place for place, listing in enumerate(listings) if listing.item_id in self._new]
             slots = [self._position[listing.item_id] for listing in listings]
             self._by_vector.put(slots, vectors)
-            self._by_text.put([slots[place] for place in fresh], placed[fresh])
+            if fresh:
+                lent = loans[fresh]
+                self._borrowed[[slots[place] for place in fresh]] = lent
+                self._by_borrowed.put([slots[place] for place in fresh], lent)
         self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
@@ -134,7 +137,7 @@ class ItemIndex:
                 self._promoted.pop(item_id, None)
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
-            self._by_text.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
+            self._by_borrowed.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
             self._changed()
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
@@ -145,8 +148,6 @@ class ItemIndex:
     def reading(self) -> Iterator[IndexView]:
         """The index, standing still for as long as the context lasts."""
         with self._lock:
-            if self._new_slots is None:
-                self._new_slots = torch.tensor(list(self._new.values()), dtype=torch.int64, device=self._device)
             self._rows.link(self._position)
             used = len(self._ids)
             yield IndexView(
@@ -154,9 +155,8 @@ class ItemIndex:
                 vector_ids=self._vector_ids[:used],
                 texts=self._texts[:used],
                 penalty=self._penalty[:used],
-                new_slots=self._new_slots,
                 by_vector=self._by_vector.over(self._item_vectors, self._exact),
-                new_by_text=self._by_text.over(self._texts, self._exact_new) if self._new else None,
+                new_items=self._by_borrowed.over(self._borrowed, self._exact_new) if self._new else None,
                 version=self._version,
                 ids=self._ids,
                 titles=self._titles,
@@ -176,19 +176,18 @@ class ItemIndex:
             rows[slots] = torch.arange(len(slots), device=self._device)
             here = torch.tensor(slots, dtype=torch.int64, device=self._device)
             free = torch.zeros(len(slots), device=self._device)
-            self._new_exact = ExactSearch(self._texts[here].float(), free, here, rows)
+            self._new_exact = ExactSearch(self._borrowed[here], free, here, rows)
         return self._new_exact
 
     def _changed(self) -> None:
         self._version += 1
-        self._new_slots = None
         self._new_exact = None
 
     def _tend(self) -> None:
         """Make approximate indexes that are wanted. It takes seconds, so without the lock: nobody else writes."""
         for search, slots, matrix in (
             (self._by_vector, self._sellable, self._item_vectors),
-            (self._by_text, self._new, self._texts),
+            (self._by_borrowed, self._new, self._borrowed),
         ):
             made = None
             if search.wants_index(len(slots)):
@@ -204,6 +203,16 @@ class ItemIndex:
         rows = torch.tensor([self._trained.rows.get(item_id, COLD) for item_id in item_ids], device=self._device)
         placed = torch.from_numpy(np.ascontiguousarray(texts, dtype=np.float32)).to(self._device)
         return self._tower.item_vectors(rows.to(torch.int64), placed), placed
+
+    @torch.inference_mode()
+    def _loans(self, listings: Sequence[Listing], texts: Tensor) -> Tensor:
+        """(N, D) what untrained items borrow, zeros for trained ones. Trained items were placed first."""
+        loans = self._item_vectors.new_zeros(len(listings), self._item_vectors.shape[1])
+        untrained = [place for place, each in enumerate(listings) if each.item_id not in self._trained.rows]
+        if untrained:
+            lenders = len(self._trained.rows)
+            loans[untrained] = borrowed(texts[untrained], self._texts[:lenders], self._item_vectors[:lenders])
+        return loans
 
     def _make_room(self, listings: Sequence[Listing]) -> None:
         """Let the items that were unlisted the longest give their slots to new ones."""
@@ -243,8 +252,9 @@ class ItemIndex:
         while capacity < needed:
             capacity *= 2
         more = capacity - len(self._item_vectors)
-        vectors, texts, penalty = self._item_vectors, self._texts, self._penalty
+        vectors, texts, penalty, lent = self._item_vectors, self._texts, self._penalty, self._borrowed
         self._item_vectors = torch.cat((vectors, vectors.new_zeros(more, vectors.shape[1])))
+        self._borrowed = torch.cat((lent, lent.new_zeros(more, lent.shape[1])))
         self._texts = torch.cat((texts, texts.new_zeros(more, texts.shape[1])))
         self._vector_ids = np.concatenate((self._vector_ids, np.zeros(more, np.int64)))
         self._penalty = torch.cat((penalty, penalty.new_full((more,), _MINUS_INFINITY)))

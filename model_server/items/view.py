@@ -60,9 +60,9 @@ class IndexView:
         vector_ids: (N,) int64, a number for each of these vectors that no other one ever had.
         texts: (N, T) text embeddings, float16.
         penalty: (N,) minus infinity where the item is not sellable, else 0.
-        new_slots: (M,) int64, the sellable items that the model was not trained on.
         by_vector: finds sellable items by their vectors.
-        new_by_text: finds items of `new_slots` by their texts; None where there are none.
+        new_items: finds sellable items that the model was not trained on, by the vectors that they borrow
+            (model_server.items.borrowing); None where there are none.
         version: another number whenever ids, slots, titles or what is sellable have changed.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
@@ -75,9 +75,8 @@ class IndexView:
     vector_ids: NDArray[np.int64]
     texts: Tensor
     penalty: Tensor
-    new_slots: Tensor
     by_vector: Search
-    new_by_text: Search | None
+    new_items: Search | None
     version: int
     ids: Sequence[str]
     titles: Sequence[str]

@@ -13,7 +13,7 @@ _DRAWS_AT_ONCE: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over cases and where it lies in 95 of 100 resamples."""
+    """A mean over cases and where it lies in most resamples: 95 of 100 where nothing else is said."""
 
     mean: float
     low: float
@@ -26,7 +26,11 @@ class Interval:
 
 
 def bootstrap(
-    users: NDArray[np.int64], columns: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
+    users: NDArray[np.int64],
+    columns: NDArray[np.float64],
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
 ) -> list[Interval]:
     """An interval for the mean of each column, all from the same resamples.
 
@@ -37,6 +41,7 @@ def bootstrap(
         columns: (C, K) what was measured in each case.
         seed: of the resamples.
         resamples: how many.
+        level: share of the resamples that lie inside.
 
     Returns:
         K intervals; zeros where there are no cases.
@@ -49,7 +54,7 @@ def bootstrap(
     resampled = np.concatenate(
         [drawn @ sums / (drawn @ cases)[:, None] for drawn in _draws(len(cases), seed, resamples)]
     )
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
     means = columns.mean(axis=0)
     return [Interval(*map(float, each)) for each in zip(means, low, high, strict=True)]
 

@@ -1,8 +1,9 @@
 """The user tower as it is served: the trained weights, in the precision that this machine is fastest with.
 
 A CPU that multiplies bfloat16 natively encodes a batch of 128 in two fifths of the time; quality stays (DECISIONS.md).
-One that does not may well be slower with it (not measured): a stopwatch asks the machine, once, at the start. Small
-batches stay in float32 everywhere: there the time goes into reading weights and calling kernels.
+One that does not may well be slower with it (not measured): a stopwatch asks the machine, once for every shape of
+network, so that a version like the one before it is swapped in without. Small batches stay in float32 everywhere: there
+the time goes into reading weights and calling kernels.
 """
 
 import copy
@@ -10,10 +11,12 @@ import logging
 import time
 from typing import Final
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from app.interests.state import Kind
+from model_server.model.config import NetworkConfig
 from model_server.model.members import Members, Network, each_of
 from model_server.model.network import Encoded, SequenceNetwork
 from model_server.model.sequences import SequenceBatch
@@ -91,6 +94,27 @@ def fastest_encoder(network: Network, device: torch.device) -> UserEncoder:
         1_000 * half_s / _TRIAL_USERS,
     )
     return chosen
+
+
+class Precisions:
+    """Remembers what the stopwatch said of networks of one shape. One thread at a time.
+
+    Args:
+        device: where networks compute.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._half: dict[NetworkConfig, bool] = {}
+
+    def fastest(self, network: Network) -> UserEncoder:
+        """The encoder in the precision that is faster here; takes no time where the shape is known."""
+        shape = msgspec.structs.replace(network.config, items=0)  # how many items there are makes no difference
+        if shape not in self._half:
+            chosen = fastest_encoder(network, self._device)
+            self._half[shape] = chosen.half
+            return chosen
+        return UserEncoder(network, half=self._half[shape])
 
 
 def _trial(encoder: UserEncoder, network: Network) -> float:

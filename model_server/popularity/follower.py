@@ -16,6 +16,7 @@ from model_server.popularity.replays import Replays
 from model_server.popularity.told import Counter, told_by
 
 _POLL_MS: Final = 250
+_FIRST_POLL_MS: Final = 20  # until all is counted: a version may wait for it
 _MAX_RECORDS: Final = 500
 _PAUSE_S: Final = 0.02  # at most 25,000 events/s, so that lists have the event loop's time
 _MOST_BEHIND: Final = 200_000  # events of one partition
@@ -53,7 +54,8 @@ async def follow_events(
     goal = await _start(consumer, clock_ms() - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
     replays, at = Replays(), dict.fromkeys(goal, 0)
     while True:
-        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        poll_ms = _POLL_MS if caught_up.is_set() else _FIRST_POLL_MS
+        polled = await consumer.getmany(timeout_ms=poll_ms, max_records=_MAX_RECORDS)
         for partition, records in polled.items():
             told = replays.without(partition.partition, records, told_by(records, counting.limits), clock_ms())
             metrics.counter(table.COUNTED_EVENTS).inc(max(counter.count(told) for counter in counting.counters))

@@ -101,16 +101,41 @@ def promote(models_dir: Path, version: str, reason: str, now_ms: int) -> Success
             succession = read_succession(models_dir)
         except ModelVersionError:
             succession = None
-        before: tuple[Reign, ...] = ()
-        withdrawn: tuple[Withdrawal, ...] = ()
-        if succession is not None:
-            before, withdrawn = succession.before, succession.withdrawn
-            if succession.champion.version != version:
-                before = (succession.champion, *before)
-        elif others := [folder.name for folder in finished_versions(models_dir) if folder.name != version]:
-            before = (Reign(version=others[-1], since_ms=now_ms, reason=_NEWEST),)
-        champion = Reign(version=version, since_ms=now_ms, reason=reason)
-        return _write(models_dir, Succession(champion=champion, before=before[:_MOST_KEPT], withdrawn=withdrawn))
+        return _promoted(models_dir, succession, Reign(version=version, since_ms=now_ms, reason=reason))
+
+
+def replace_champion(models_dir: Path, champion: str, by: Reign) -> Succession | None:
+    """Promote `by` if it has not been promoted yet, and nobody has become champion since `champion` did.
+
+    Doing it again changes nothing: whoever was killed before this was told of does it again.
+
+    Returns:
+        What holds now, with `by.version` as champion; None where another one is champion by now, or it was promoted
+        and has been taken back since.
+
+    Raises:
+        ModelVersionError: the pointer cannot be read.
+    """
+    with exclusive(models_dir / LOCK):
+        succession = read_succession(models_dir)
+        now = succession.champion.version if succession is not None else champion_of(models_dir)
+        if succession is not None and now == by.version:
+            return succession
+        if now != champion or (succession and any(each.version == by.version for each in succession.withdrawn)):
+            return None
+        return _promoted(models_dir, succession, by)
+
+
+def _promoted(models_dir: Path, succession: Succession | None, by: Reign) -> Succession:
+    before: tuple[Reign, ...] = ()
+    withdrawn: tuple[Withdrawal, ...] = ()
+    if succession is not None:
+        before, withdrawn = succession.before, succession.withdrawn
+        if succession.champion.version != by.version:
+            before = (succession.champion, *before)
+    elif others := [folder.name for folder in finished_versions(models_dir) if folder.name != by.version]:
+        before = (Reign(version=others[-1], since_ms=by.since_ms, reason=_NEWEST),)
+    return _write(models_dir, Succession(champion=by, before=before[:_MOST_KEPT], withdrawn=withdrawn))
 
 
 def settle(models_dir: Path, now_ms: int) -> None:

@@ -35,9 +35,3 @@ def nearest(candidates: Tensor, anchors: AnchorVectors) -> Tensor:
     likeness = torch.bmm(candidates, anchors.vectors.transpose(1, 2))
     likeness.masked_fill_(~anchors.real[:, None, :], _MINUS_INFINITY)
     return likeness.argmax(dim=2)
-
-
-def content_profiles(anchors: AnchorVectors, fading: float) -> Tensor:
-    """(B, D): the user's anchors added up, each worth `fading` of the one before; zeros without anchors."""
-    weights = fading ** torch.arange(anchors.real.shape[1], device=anchors.real.device) * anchors.real
-    return torch.nn.functional.normalize(torch.bmm(weights[:, None], anchors.vectors)[:, 0], dim=-1)

@@ -28,7 +28,7 @@ from model_server.items.index import ItemIndex
 from model_server.items.view import IndexView
 from model_server.scoring.candidates import Candidates, Explained, Hiding
 from model_server.scoring.popular import PopularItems
-from model_server.scoring.ranking import AnchorVectors, content_profiles, nearest, rows_of
+from model_server.scoring.ranking import AnchorVectors, nearest, rows_of
 from model_server.scoring.words import Reasons
 
 Lists = dict[str, tuple[RecommendedItem, ...]]
@@ -36,7 +36,6 @@ Lists = dict[str, tuple[RecommendedItem, ...]]
 _CHUNK_USERS: Final = {"cpu": 128, "cuda": 1_024}
 _ANCHORS: Final = 20  # the newest items that a reason may point to
 _DECIMALS: Final = 4
-_FADING: Final = 0.85  # content: each older item says this much less, so the last ten or so speak
 
 
 @dataclass(slots=True)
@@ -145,7 +144,7 @@ class Scorer:
         chunk = self._encode(view, user_ids, histories)
         encoded_s = time.perf_counter()
         popular, words = self._popular.now(view), self._reasons.now(view)
-        explained = self._for_you(chunk, popular.head) | self._again(chunk) | self._by_content(chunk)
+        explained = self._for_you(chunk, popular.head) | self._again(chunk) | self._new_items(chunk)
         candidates = Candidates(view, chunk.anchors, chunk.hidden, popular, self._most_popular, explained, words)
         lists = [self._compose(candidates, user) for user in range(len(histories))]
         scored.sources.update([item.source for own in lists for items in own.values() for item in items])
@@ -195,21 +194,20 @@ class Scorer:
             names=names,
         )
 
-    def _by_content(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
-        """Items that the network was not trained on, by the likeness of their text to what the user touched.
+    def _new_items(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
+        """Items that the network was not trained on, by what those are worth to the user that read like them.
 
         A source of their own, because a softmax trained on other items ranks them badly against those.
         """
-        view = chunk.view
-        search = view.new_by_text
+        view, users = chunk.view, chunk.users
+        search = view.new_items
         if search is None:
             return {}
         anchors = chunk.anchors_in(view.texts)
-        queries, known = content_profiles(anchors, _FADING), anchors.real.any(dim=1)
         found = {}
         for hide, size in self._sizes[Source.NEW].items():
-            ranked = search.best(queries, chunk.hidden(hide), size)
-            ranked.counts.mul_(known)  # whoever touched nothing has no query
+            ranked = search.best(users.vectors, chunk.hidden(hide), size)
+            ranked.counts.mul_(users.known.to(ranked.counts.device))  # whoever touched nothing has no query
             slots, scores, counts = (each.cpu().numpy() for each in (ranked.slots, ranked.scores, ranked.counts))
             found[Source.NEW, hide] = Explained(
                 slots=slots,

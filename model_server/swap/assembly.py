@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Final
 
 from app.errors import ModelVersionError
 from app.interests.intake import IntakeLimits
@@ -22,7 +23,6 @@ from model_server.items.rows import ItemRows
 from model_server.lists import Edition
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.memory import EncodingMemory
-from model_server.model.serving import fastest_encoder
 from model_server.popularity.follower import Counting
 from model_server.popularity.live import LivePopularity
 from model_server.popularity.told import Counter
@@ -36,6 +36,7 @@ from model_server.swap.watched import Watched
 from model_server.worker import Scoring
 
 _VARIANT = "default"
+_WARM_UP_USERS: Final = (1, 8, 16)  # one, few, and so many that the precision may be another one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,7 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
     surfaces = load_surfaces(settings.scoring.surfaces_file)
     memory = EncodingMemory(settings.scoring.remembered_users, model.network.config.memory_width, device)
-    encoder = ContinuedEncoder(fastest_encoder(model.network, device), memory, device)
+    encoder = ContinuedEncoder(installation.precisions.fastest(model.network), memory, device)
     first = surfaces.surfaces[0].name
     drift = LiveDrift(metrics, version.name, model.reference, model.popularity.weights, first)
     counters: list[Counter] = [popularity, covisitation, drift]
@@ -115,7 +116,7 @@ def warm_up(assembly: Assembly) -> None:
     """
     item_ids: Sequence[str] = assembly.version.model.item_ids[:50]
     history = [Interaction(item_id, Kind.VIEW, place) for place, item_id in enumerate(item_ids)]
-    for users in (1, 1, 8, 64):
+    for users in _WARM_UP_USERS:
         # Strangers, then the same users again with one interaction more.
         for seen in (49, 50):
             state = UserState.of(0, StateCause("", "", 0, 0), history[:seen])

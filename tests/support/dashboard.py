@@ -9,13 +9,14 @@ import yaml
 
 from app.gateway.metrics import TABLE as GATEWAY_METRICS
 from app.observability import MetricKind, MetricSpec
+from model_server.learning.metrics import TABLE as LEARNER_METRICS
 from model_server.metrics import TABLE as MODEL_SERVER_METRICS
 from stream_agents.metrics import METRICS as AGENTS_METRICS
 from tests.support.process import REPOSITORY
 
 INFRA: Final = REPOSITORY / "infra"
 METRICS: Final[dict[str, MetricSpec]] = {
-    spec.name: spec for spec in (*AGENTS_METRICS, *MODEL_SERVER_METRICS, *GATEWAY_METRICS)
+    spec.name: spec for spec in (*AGENTS_METRICS, *MODEL_SERVER_METRICS, *LEARNER_METRICS, *GATEWAY_METRICS)
 }
 _METRIC: Final = re.compile(r"\briverrun_\w+")
 _HISTOGRAM_SERIES: Final = re.compile(r"_(bucket|sum|count)$")

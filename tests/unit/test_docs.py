@@ -14,6 +14,7 @@ from app.files import sha256_of
 from app.gateway.metrics import TABLE as GATEWAY_METRICS
 from app.observability import MetricSpec
 from app.settings import known_variables
+from model_server.learning.metrics import TABLE as LEARNER_METRICS
 from model_server.metrics import TABLE as MODEL_SERVER_METRICS
 from stream_agents.metrics import METRICS as AGENTS_METRICS
 
@@ -29,7 +30,9 @@ def metric_row(spec: MetricSpec) -> str:
     return f"| `{spec.name}` | {spec.kind} | {labels} | {spec.meaning} |"
 
 
-@pytest.mark.parametrize("spec", [*AGENTS_METRICS, *MODEL_SERVER_METRICS, *GATEWAY_METRICS], ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", [*AGENTS_METRICS, *MODEL_SERVER_METRICS, *LEARNER_METRICS, *GATEWAY_METRICS], ids=lambda spec: spec.name
+)
 def test_every_metric_is_documented_as_the_code_declares_it(spec: MetricSpec) -> None:
     assert metric_row(spec) in OPERATIONS, f"put this into docs/operations.md:\n{metric_row(spec)}"
 

@@ -18,3 +18,4 @@ class Format(StrEnum):
     OTTO = "otto"
     DIGINETICA = "diginetica"
     RECBOLE = "recbole"
+    KEPT = "kept"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.data.formats import amazon, diginetica, movielens, otto, recbole, retailrocket, sequences, yoochoose
+from app.data.formats import amazon, diginetica, kept, movielens, otto, recbole, retailrocket, sequences, yoochoose
 from app.data.formats.names import Format
 from app.data.formats.raw import RawLog
 from app.data.formats.text import head
@@ -80,6 +80,10 @@ def recognise(path: Path) -> Format:
     raise DataError(f"{path} {what}, which is of no format that is known.", hint=f"Say --format, one of {others}.")
 
 
+def _is_kept(seen: Glimpse) -> bool:
+    return seen.names >= {kept.EVENTS, kept.CATALOG}
+
+
 def _is_movielens_dat(seen: Glimpse) -> bool:
     return "ratings.dat" in seen.names or bool(_MOVIELENS.fullmatch(seen.first))
 
@@ -146,6 +150,7 @@ def _words(seen: Glimpse) -> list[list[str]]:
 
 
 READERS: Final[dict[Format, Reader]] = {
+    Format.KEPT: Reader(_is_kept, kept.open_kept),
     Format.MOVIELENS_1M: Reader(_is_movielens_dat, movielens.open_dat),
     Format.MOVIELENS_CSV: Reader(_is_movielens_csv, movielens.open_csv),
     Format.RETAILROCKET: Reader(_is_retailrocket, retailrocket.open_retailrocket),

@@ -86,6 +86,7 @@ def test_settings_exist(service: dict[str, Any]) -> None:
         ("agents", Settings().agents.metrics_port),
         ("model-server", Settings().scoring.metrics_port),
         ("model-server-gpu", Settings().scoring.metrics_port),
+        ("learner", Settings().learning.metrics_port),
         ("gateway", Settings().gateway.metrics_port),
     ],
 )
@@ -164,7 +165,7 @@ def _rendered(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     found = subprocess.run([DOCKER, "compose", "version"], capture_output=True, check=False) if DOCKER else None
     if found is None or found.returncode:
         pytest.skip("no `docker compose` here")
-    command = [DOCKER or "", "compose", "--env-file", os.devnull, "--profile", "demo", "--profile", "gpu", "config"]
+    command = [DOCKER or "", "compose", "--env-file", os.devnull, "--profile", "*", "config"]
     return subprocess.run(
         command, cwd=REPOSITORY, env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]} | environment,
         capture_output=True, text=True, check=False,

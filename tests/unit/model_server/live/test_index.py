@@ -5,7 +5,7 @@ import torch
 
 from model_server.items.index import ItemIndex
 from model_server.items.search import ApproximateSearch, ExactSearch
-from model_server.items.view import Listing
+from model_server.items.view import IndexView, Listing
 from model_server.model.network import SequenceNetwork
 from model_server.registry.version import trained_items
 from tests.support.planted import WordEncoder, planted_model
@@ -23,6 +23,13 @@ def index_of(max_unlisted: int = 100) -> ItemIndex:
 
 def put(index: ItemIndex, **texts: str) -> None:
     index.put([Listing(item_id, text.title()) for item_id, text in texts.items()], ENCODER.encode(list(texts.values())))
+
+
+def found_new(view: IndexView, text: str) -> list[str]:
+    """The new items that somebody finds whose vector is that of this text."""
+    assert view.new_items is not None
+    query = torch.from_numpy(ENCODER.encode([text]))
+    return [view.ids[slot] for slot in search_for(view.new_items, query, [[]], 3)[0].slots]
 
 
 def sellable(index: ItemIndex) -> set[str]:
@@ -45,7 +52,7 @@ def test_an_item_that_nobody_touched_before_the_cut_is_new() -> None:
     index = ItemIndex(model.network, trained_items(model), CPU)
     put(index, **TRAINED)
     with index.reading() as view:
-        assert [view.ids[slot] for slot in view.new_slots] == ["t2"]
+        assert found_new(view, "blue fish") == ["t2"]
 
 
 def test_a_new_item_is_searchable_by_its_text_and_gone_when_withdrawn() -> None:
@@ -54,7 +61,7 @@ def test_a_new_item_is_searchable_by_its_text_and_gone_when_withdrawn() -> None:
     with index.reading() as view:
         wanted = torch.from_numpy(ENCODER.encode(["green bird"]))
         assert view.ids[int((view.vectors @ wanted[0]).argmax())] == "n1"
-        assert [view.ids[slot] for slot in view.new_slots] == ["n1"]
+        assert found_new(view, "green bird") == ["n1"]
     index.withdraw(["n1", "never heard of"])
     assert sellable(index) == {"t1"}
     assert index.counts().new == 0
@@ -105,34 +112,37 @@ def test_many_items_are_searched_approximately_and_come_and_go_as_live_as_few() 
     model = planted_model(TRAINED, ENCODER)
     index = ItemIndex(model.network, trained_items(model), CPU, max_unlisted=100, approximate_from=300)
 
-    def found(text: str) -> tuple[set[str], set[str]]:
+    def found(text: str) -> set[str]:
         query = torch.from_numpy(ENCODER.encode([text]))
         with index.reading() as view:
-            searches = [view.by_vector] if view.new_by_text is None else [view.by_vector, view.new_by_text]
-            named = [{view.ids[slot] for slot in search_for(each, query, [[]], 3)[0].slots} for each in searches]
-        return named[0], named[1] if len(named) > 1 else set()
+            return {view.ids[slot] for slot in search_for(view.by_vector, query, [[]], 3)[0].slots}
+
+    def new(size: int) -> set[str]:
+        query = torch.from_numpy(ENCODER.encode(["red fish"]))
+        with index.reading() as view:
+            assert view.new_items is not None
+            return {view.ids[slot] for slot in search_for(view.new_items, query, [[]], size)[0].slots}
 
     for start in range(0, 2_000, 100):
         put(index, **{f"n{number}": f"thing {number}" for number in range(start, start + 100)})
     with index.reading() as view:
         assert isinstance(view.by_vector, ApproximateSearch)
-        assert isinstance(view.new_by_text, ApproximateSearch)
+        assert isinstance(view.new_items, ApproximateSearch)
     for number in (3, 299, 300, 1_999):
-        for names in found(f"thing {number}"):
-            assert f"n{number}" in names
+        assert f"n{number}" in found(f"thing {number}")
+    assert len(new(2_000)) == 2_000
     index.withdraw(["n3"])
-    assert all("n3" not in names for names in found("thing 3"))
-    put(index, n3="old stone")
-    assert all("n3" in names for names in found("old stone"))
+    assert "n3" not in found("thing 3") | new(2_000)
+    put(index, n3="red fish soup")
+    assert "n3" in found("red fish soup") & new(2_000)
     put(index, t1="red fish")
-    by_vector, by_text = found("red fish")
-    assert "t1" in by_vector
-    assert "t1" not in by_text  # trained on, so not new
+    assert "t1" in found("red fish")
+    assert "t1" not in new(2_000)  # trained on, so not new
 
     index.withdraw([f"n{number}" for number in range(1_900)])
     with index.reading() as view:
         assert isinstance(view.by_vector, ExactSearch)
-    assert all("n1950" in names for names in found("thing 1950"))
+    assert "n1950" in found("thing 1950") & new(100)
 
 
 def test_the_tower_is_the_networks() -> None:

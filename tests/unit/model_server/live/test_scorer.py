@@ -135,7 +135,7 @@ def test_a_new_item_is_recommended_from_its_text_at_once() -> None:
     shop = Shop()
     state = state_of((Kind.PURCHASE, "bird-2"))
     assert shop.score(state)[0]["new"] == ()
-    shop.offer(fresh="bird bird brandnew", other="stone")
+    shop.offer(fresh="bird bird brandnew", other="rock stone")
     lists = shop.score(state)[0]
     assert "fresh" in ids(lists["home"])
     assert ids(lists["new"]) == ["fresh", "other"]

@@ -1,11 +1,13 @@
 """The user tower as it is served: what the trained one says, up to a rounding."""
 
+import logging
+
 import pytest
 import torch
 
 from app.interests.state import Kind
 from model_server.model.sequences import SequenceBatch, sequence_batch
-from model_server.model.serving import UserEncoder, fastest_encoder
+from model_server.model.serving import Precisions, UserEncoder, fastest_encoder
 from tests.support.model import TEXT_DIMENSION, assert_close, did, tiny_config, tiny_network
 from tests.support.states import touches
 
@@ -42,3 +44,13 @@ def test_the_precision_is_chosen_by_a_trial_and_the_weights_stay_as_they_are() -
     for name, value in network.state_dict().items():
         assert value.dtype == before[name].dtype
         assert torch.equal(value, before[name])
+
+
+def test_a_shape_is_tried_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    precisions = Precisions(torch.device("cpu"))
+    chosen = [precisions.fastest(tiny_network(config=tiny_config(items=items))) for items in (10, 20)]
+    assert chosen[0].half == chosen[1].half
+    assert len(caplog.records) == 1
+    precisions.fastest(tiny_network(config=tiny_config(items=10, dimension=32)))
+    assert len(caplog.records) == 2

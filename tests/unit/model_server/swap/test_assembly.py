@@ -11,6 +11,7 @@ from app.settings import Settings
 from model_server import metrics as table
 from model_server.installation import Installation
 from model_server.items.view import Listing
+from model_server.model.serving import Precisions
 from model_server.registry.version import ModelVersion
 from model_server.swap.assembly import Assembly, assemble, warm_up
 from tests.support.planted import WordEncoder, planted_model
@@ -21,7 +22,9 @@ CPU = torch.device("cpu")
 
 def assembled(version: ModelVersion) -> Assembly:
     """With every item for sale."""
-    installation = Installation(Settings(), "nowhere:9092", load_topics(), "group", CPU, lambda _: WordEncoder(), None)
+    installation = Installation(
+        Settings(), "nowhere:9092", load_topics(), "group", CPU, lambda _: WordEncoder(), Precisions(CPU), None
+    )
     with ThreadPoolExecutor(1) as redoing:
         assembly = assemble(version, installation, Metrics(table.TABLE), redoing)
     assembly.index.put([Listing(item_id, item_id) for item_id in TEXTS], version.model.texts)

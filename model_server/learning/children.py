@@ -1,0 +1,99 @@
+"""Training and judging as child processes of low priority: what shoppers wait for goes first, and memory comes back.
+
+They end with the learner, however that ends. A training is `riverrun train` on the kept folder, as a person would run
+it: it goes on from its checkpoint, and finds the version it had saved when it was killed just after that.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from app.errors import ProcessFailed
+from app.processes.guarded import GuardedProcess, exit_name
+from app.settings import Settings
+from model_server.learning.gate import Figures
+from model_server.learning.workshop import Contest
+
+_POLL_S: Final = 0.2
+_LAST_WORDS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How children work.
+
+    Args:
+        models_dir: where versions go.
+        options: a file with training options; None: those that suit the data.
+        threads: of each.
+        niceness: of each; 19 is what others hardly notice.
+    """
+
+    models_dir: Path
+    options: Path | None
+    threads: int
+    niceness: int
+
+
+def manner_of(settings: Settings) -> Manner:
+    """Of trainings and judgings."""
+    learning = settings.learning
+    return Manner(settings.scoring.models_dir, learning.options, learning.threads, learning.niceness)
+
+
+async def train(data: Path, manner: Manner) -> str:
+    """Train on the folder; returns the version's name.
+
+    Raises:
+        ProcessFailed: it did not end well.
+    """
+    chosen = () if manner.options is None else ("--options", str(manner.options))
+    command = (
+        "app.cli.main", "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
+        "--models-dir", str(manner.models_dir), "--threads", str(manner.threads), *chosen,
+    )  # fmt: skip
+    said = await _run("The training", command, manner)
+    return str(json.loads(said)["version"])
+
+
+async def judge(contest: Contest, manner: Manner) -> Figures:
+    """Compare two versions.
+
+    Raises:
+        ProcessFailed: it did not end well.
+    """
+    request = msgspec.json.encode(contest).decode()
+    said = await _run("The judging", ("model_server.learning.judging", request, str(manner.threads)), manner)
+    return msgspec.json.decode(said, type=Figures)
+
+
+async def _run(title: str, module: Sequence[str], manner: Manner) -> str:
+    """Run `python -m` this; the last line that it said."""
+    folder = Path(tempfile.mkdtemp(prefix="riverrun-learning-"))
+    environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(manner.threads or "")}
+    loop = asyncio.get_running_loop()
+    guard = GuardedProcess([sys.executable, "-m", *module], folder, environment=environment)
+    try:
+        os.setpriority(os.PRIO_PROCESS, guard.start(), manner.niceness)
+        while (code := guard.exit_code()) is None:  # noqa: ASYNC110  # a process sets no event
+            await asyncio.sleep(_POLL_S)
+        lines = (folder / "output.txt").read_text(errors="replace").splitlines()
+    finally:
+        await asyncio.shield(loop.run_in_executor(None, _end, guard))
+    if code:
+        words = "\n".join(f"  {line}" for line in lines[-_LAST_WORDS:])
+        raise ProcessFailed(f"{title} ended ({exit_name(code)}). Its last words:\n{words}")
+    return lines[-1]
+
+
+def _end(guard: GuardedProcess) -> None:
+    guard.stop()
+    guard.close()

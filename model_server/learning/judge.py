@@ -1,0 +1,121 @@
+"""Champion and challenger on the same live events, each predicted from what was known just before it.
+
+The STREAM protocol as `riverrun evaluate` has it: frozen networks, live histories, live counts in both. Both versions
+were trained before the first of these events came, or the champion was not: that can only be to the challenger's harm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.data.interactions import Dataset
+from app.errors import DataError
+from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
+from model_server.evaluation.facts import ItemFacts, item_facts
+from model_server.evaluation.lists import coverage, exposure
+from model_server.evaluation.protocols import StreamOptions, stream
+from model_server.evaluation.recommender import Surroundings, riverrun
+from model_server.judging.bootstrap import bootstrap
+from model_server.judging.questions import Plan
+from model_server.learning.gate import Figures, Side
+from model_server.registry.version import TrainedModel
+
+_SEED: Final = 0  # of the resamples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What is asked of every version.
+
+    Args:
+        plan: the questions, one for each live event.
+        facts: of the items.
+        surroundings: the catalogue and how its texts are read.
+    """
+
+    plan: Plan
+    facts: ItemFacts
+    surroundings: Surroundings
+
+
+def trial_of(dataset: Dataset, live: int, surroundings: Surroundings) -> Trial:
+    """The newest `live` events are predicted, in their order.
+
+    Raises:
+        DataError: there is none, or nothing before them.
+    """
+    if not 0 < live < len(dataset.interactions):
+        raise DataError(f"{live} live events of {len(dataset.interactions)} are nothing to judge on.")
+    plan = stream(dataset.interactions, StreamOptions(cut=len(dataset.interactions) - live))
+    return Trial(plan, item_facts(dataset.catalog, plan.training), surroundings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What a version would have shown in C cases.
+
+    Args:
+        users: (C,) whose case it was.
+        gains: (C, 2) NDCG@10 and HR@10.
+        lists: (C, 10) the items, -1 where a list is shorter.
+    """
+
+    users: NDArray[np.int64]
+    gains: NDArray[np.float64]
+    lists: NDArray[np.int32]
+
+
+def shown_by(trial: Trial, model: TrainedModel) -> Shown:
+    """What this version would have shown."""
+    recommender = riverrun(model, trial.surroundings, trial.plan.training)
+    answers = ask(trial.plan, recommender, trial.facts, {AS_IT_IS: unchanged}, _nobody_watches)[AS_IT_IS]
+    gains = np.stack([answers.metrics.ndcg10, answers.metrics.hr10], axis=1)
+    return Shown(answers.users, gains, answers.lists)
+
+
+def joined(parts: Sequence[Shown]) -> Shown:
+    """One after the other."""
+    columns = [(part.users, part.gains, part.lists) for part in parts]
+    users, gains, lists = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Shown(users, gains, lists)
+
+
+def compare(facts: ItemFacts, champion: Shown, challenger: Shown, level: float) -> Figures:
+    """The figures that the gate decides on.
+
+    Args:
+        facts: of the items.
+        champion: what it showed.
+        challenger: what it showed, to the same people at the same moments.
+        level: of the intervals, such as .95.
+    """
+    ndcg10, hr10 = bootstrap(champion.users, challenger.gains - champion.gains, _SEED, level=level)
+    trained_on = facts.popularity > 0
+    return Figures(
+        events=len(champion.users),
+        users=len(np.unique(champion.users)),
+        level=level,
+        champion=_side(champion, trained_on),
+        challenger=_side(challenger, trained_on),
+        ndcg10=ndcg10,
+        hr10=hr10,
+    )
+
+
+def _side(shown: Shown, known: NDArray[np.bool_]) -> Side:
+    places = shown.lists[shown.lists >= 0]
+    ndcg10, hr10 = shown.gains.mean(axis=0)
+    return Side(
+        hr10=float(hr10),
+        ndcg10=float(ndcg10),
+        coverage10=coverage(exposure(shown.lists, len(known))),
+        new_share=float((~known[places]).mean()) if len(places) else 0.0,
+        empty_share=float((shown.lists[:, 0] < 0).mean()),
+    )
+
+
+def _nobody_watches(_done: int, _total: int) -> None:
+    """Minutes at low priority: there is no bar."""

@@ -1,0 +1,72 @@
+"""Two versions on the same live events: what learned the truth beats what learned noise, never the other way."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.data.interactions import Dataset
+from app.data.source import DataSource, open_dataset
+from model_server.evaluation.recommender import Surroundings
+from model_server.learning.gate import Outcome, Rules, decide
+from model_server.learning.judge import Shown, compare, joined, shown_by, trial_of
+from model_server.learning.past import begin_with
+from model_server.learning.planted import drifted, poison
+from model_server.learning.snapshot import Extent, write_snapshot
+from model_server.learning.store import EventStore
+from model_server.registry.version import TrainedModel
+from model_server.training.run import TrainingJob, train_model
+from tests.support.learning import PLENTY
+from tests.support.model import HashEncoder, planted_dataset, tiny_options
+
+CUT = 720  # of 1,080 walks' steps
+LIVE = 360
+RULES = Rules(first_look=360, looks=1, coverage_kept=0.8, new_kept=0.5)
+
+
+def trained(dataset: Dataset) -> TrainedModel:
+    job = TrainingJob(dataset, dataset.interactions, 0, 14)
+    return train_model(job, HashEncoder(), tiny_options(epochs=3), torch.device("cpu"), lambda _: None)
+
+
+@cache
+def walks() -> Dataset:
+    return planted_dataset()
+
+
+def honest() -> TrainedModel:
+    return trained(replace(walks(), interactions=walks().interactions.take(slice(0, CUT))))
+
+
+def poisoned(folder: Path) -> TrainedModel:
+    """As the learner would train it, from a snapshot in which the items were dealt out by chance."""
+    store = EventStore(folder / "store", PLENTY)
+    begin_with(store, folder, walks())
+    write_snapshot(store, folder / "kept", walks().catalog, Extent.below(CUT))
+    poison(folder / "kept", seed=3)
+    return trained(open_dataset(DataSource(str(folder / "kept")), folder, lambda _: None))
+
+
+def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tmp_path: Path) -> None:
+    trial = trial_of(walks(), LIVE, Surroundings(walks().catalog, HashEncoder(), 14))
+    good, bad = (shown_by(trial, model) for model in (honest(), poisoned(tmp_path)))
+    forth, back = (compare(trial.facts, *pair, RULES.level) for pair in ((good, bad), (bad, good)))
+    assert decide(forth, 0, RULES).outcome is Outcome.REFUSE
+    assert decide(back, 0, RULES).outcome is Outcome.PROMOTE
+    assert forth.ndcg10.mean == -back.ndcg10.mean
+    assert forth.champion == back.challenger
+    assert forth.events == LIVE
+    parts = [Shown(good.users[part], good.gains[part], good.lists[part]) for part in (slice(0, 99), slice(99, None))]
+    same = compare(trial.facts, good, joined(parts), RULES.level)
+    assert (same.ndcg10.low, same.ndcg10.high, same.champion) == (0, 0, same.challenger)
+    assert decide(same, 0, RULES).outcome is Outcome.REFUSE
+
+
+def test_a_drift_swaps_half_of_the_catalogue_from_one_moment_on() -> None:
+    before, after = walks().interactions, drifted(walks(), CUT, seed=0).interactions
+    assert np.array_equal(before.items[:CUT], after.items[:CUT])
+    moved = before.items[CUT:] != after.items[CUT:]
+    assert 0.3 < moved.mean() < 0.6
+    assert len({*zip(before.items[CUT:], after.items[CUT:], strict=True)}) == len({*before.items[CUT:]})
