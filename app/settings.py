@@ -107,6 +107,7 @@ class LearningSettings(_Section):
     new_kept: float = Field(0.5, ge=0, description="share of the champion's places for new items that it must give")
     keep_versions: int = Field(5, ge=1, description="newest versions made here that are kept, promoted or not")
     options: Path | None = Field(None, description="a file with training options; empty: those that suit the data")
+    encoder: Path | None = Field(None, description="folder of `riverrun train encoder`; empty: as it was pretrained")
     threads: int = Field(1, ge=0, description="of training and judging; 0: torch decides")
     niceness: int = Field(15, ge=0, le=19, description="of training and judging: how far they step back for others")
 

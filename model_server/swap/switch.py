@@ -29,7 +29,7 @@ from model_server.swap.trial import Trials
 from model_server.worker import Scoring
 
 _LOOK_EVERY_S: Final = 3.0
-_POSTPONED_S: Final = 15.0
+_POSTPONED_S: Final = 5.0
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import DataError
+from app.errors import DataError, ModelVersionError
 from model_server.text.encoder import OnProgress
 
 _LENGTH: Final = struct.Struct("<Q")
@@ -29,6 +29,7 @@ class Encoded(msgspec.Struct, frozen=True):
 
     vectors: bytes = b""
     error: str = ""
+    misfits: bool = False  # the fine-tuned weights
 
 
 class EncoderApart:
@@ -38,12 +39,14 @@ class EncoderApart:
         fingerprint: of the encoder behind.
         dimension: of its vectors.
         command: starts the process.
+        weights: the fine-tuned ones, as safetensors; empty for none. The process is told them first.
     """
 
-    def __init__(self, fingerprint: str, dimension: int, command: Sequence[str]) -> None:
+    def __init__(self, fingerprint: str, dimension: int, command: Sequence[str], weights: bytes = b"") -> None:
         self.fingerprint = fingerprint
         self.dimension = dimension
         self._command = list(command)
+        self._weights = weights
         self._process: subprocess.Popen[bytes] | None = None
         self._asking = threading.Lock()  # versions that are served side by side share it
 
@@ -51,7 +54,8 @@ class EncoderApart:
         """(len(texts), dimension), in the order of `texts`.
 
         Raises:
-            DataError: the weights cannot be had, or the process ended; the next call starts another.
+            ModelVersionError: the fine-tuned weights do not fit.
+            DataError: the pretrained ones cannot be had, or the process ended; the next call starts another.
         """
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(texts), _WIDEST):
@@ -59,14 +63,14 @@ class EncoderApart:
             with self._asking:
                 answer = self._ask(part)
             if answer.error:
-                raise DataError(answer.error)
+                raise ModelVersionError(answer.error) if answer.misfits else DataError(answer.error)
             parts.append(np.frombuffer(answer.vectors, "<f4").astype(np.float32).reshape(len(part), self.dimension))
             if on_progress is not None:
                 on_progress(start + len(part), len(texts))
         return np.concatenate(parts)
 
     def _ask(self, texts: list[str]) -> Encoded:
-        process = self._process
+        process, fresh = self._process, self._process is None
         if process is None:
             process = self._process = subprocess.Popen(  # noqa: S603  # our own module
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -74,6 +78,8 @@ class EncoderApart:
         assert process.stdin is not None  # noqa: S101  # for the type
         assert process.stdout is not None  # noqa: S101  # for the type
         try:
+            if fresh:
+                send(process.stdin, self._weights)
             send(process.stdin, msgspec.msgpack.encode(texts))
             message = receive(process.stdout)
         except OSError:

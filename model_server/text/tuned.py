@@ -90,13 +90,11 @@ class TunedEncoder:
         base: fingerprint of the encoder that was fine-tuned.
         weights: the changed ones by name; empty where the pretrained ones are better.
         findings: what it is worth.
-        folder: where its files lie; None: it was not kept yet.
     """
 
     base: str
     weights: Mapping[str, Tensor]
     findings: TuningFindings
-    folder: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -141,7 +139,7 @@ def read_tuned(folder: Path) -> TunedEncoder:
     except (OSError, msgspec.DecodeError) as error:
         raise ModelVersionError(f"{folder} holds no fine-tuned encoder: {error}.", hint=_HINT) from error
     if not content:
-        return TunedEncoder(description.base, {}, description.findings, folder)
+        return TunedEncoder(description.base, {}, description.findings)
     if _digest(content) != description.weights:
         raise ModelVersionError(f"{folder / WEIGHTS} is truncated or was changed: its sha256 differs.", hint=_HINT)
     try:
@@ -150,7 +148,7 @@ def read_tuned(folder: Path) -> TunedEncoder:
         raise ModelVersionError(f"{folder / WEIGHTS} cannot be read: {error}.", hint=_HINT) from error
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise ModelVersionError(f"{folder / WEIGHTS} holds weights that are no numbers.", hint=_HINT)
-    return TunedEncoder(description.base, weights, description.findings, folder)
+    return TunedEncoder(description.base, weights, description.findings)
 
 
 def _digest(content: bytes) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from app.contracts.catalog import CatalogItem, item_text
 from app.contracts.events import Click, encode_event
 from app.contracts.recommendations import Recommendations, RecommendedItem
 from app.interests.state import Kind, UserState
@@ -17,7 +18,8 @@ from app.kafka.topics import Topics
 from app.settings import Settings
 from model_server.hybrid.blend import BlendWeights
 from model_server.registry.save import save_version
-from model_server.text.pretrained import open_text_encoder
+from model_server.text.pretrained import FINGERPRINT, open_text_encoder
+from model_server.text.store import EmbeddingStore, text_key
 from tests.support.model_server import ModelServerProcess, PublishedLists, model_server, offer, request_scores, writing
 from tests.support.planted import planted_model
 from tests.support.states import state_of
@@ -89,7 +91,12 @@ def shop(
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "wheels").symlink_to(settings.cache_dir / "wheels")
     monkeypatch.setenv("RIVERRUN_CACHE_DIR", str(tmp_path / "cache"))
+    known = EmbeddingStore(tmp_path / "cache" / "text-embeddings" / "embeddings.sqlite")
+    texts = [item_text(CatalogItem(item_id=item_id, title=title)) for item_id, title in TITLES.items()]
     encoder = open_text_encoder(settings.cache_dir, torch.device("cpu"), lambda _: None)
+    known.write(
+        {text_key(FINGERPRINT, text): vector for text, vector in zip(texts, encoder.encode(texts), strict=True)}
+    )
     model = planted_model(TITLES, encoder)
     blended = replace(model.hybrid, weights=BlendWeights(covisitation=2.0))
     save_version(tmp_path / "models", replace(model, hybrid=blended), now_ms=1_790_000_000_000)
@@ -107,8 +114,8 @@ def test_a_new_item_comes_to_whom_it_suits_is_moved_by_its_first_clicks_and_goes
     shop.home("fan-0")
     fresh = {f"new-{number}": f"{SUBJECTS[number % 4]}, the return {number // 4}" for number in range(12)}
     shop.offer(dict(fresh))
-    shop.wait(lambda: bool(shop.new("fan-0")), "no new item came")
     server = shop.server
+    server.wait(lambda: bool(shop.new("fan-0")), "no new item came")  # the first text waits for the encoder's weights
     shop.wait(lambda: server.metric('riverrun_catalog_items{state="new"') == len(fresh), "not all are there")
     for subject in range(4):  # in the places for new items stands what suits
         new = shop.new(f"fan-{subject}")
@@ -125,6 +132,8 @@ def test_a_new_item_comes_to_whom_it_suits_is_moved_by_its_first_clicks_and_goes
         return item is not None and item.source == "covisitation"
 
     shop.wait(moved, "its first clicks did not move it")
+    shop.offer({"late": f"{SUBJECTS[3]}, the last"} | {item_id: None for item_id in fresh if item_id != "new-2"})
+    shop.wait(lambda: "late" in shop.new("fan-3"), "a new item did not come soon")
     shop.offer({"new-2": None})
     shop.wait(lambda: "new-2" not in shop.home("fan-0"), "it was not gone")
 
