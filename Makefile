@@ -1,6 +1,6 @@
 # One command per need. Everything is made on first use, uv included; only Python 3.11+ and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench-check format clean
+.PHONY: help setup demo test check types unit bench-check format clean
 
 # uv of the machine, or one of our own in .uv/
 UV := $(shell command -v uv || echo .uv/bin/uv)
@@ -25,14 +25,19 @@ setup: .venv/.complete ## the environment: .venv with everything in it
 demo: setup ## the whole loop on real people's events, live
 	$(RUN)/riverrun demo
 
-test: setup ## every test, on a real Kafka
-	$(RUN)/pytest
+test: setup ## every test, on a real Kafka (TESTS="...": what pytest is to run)
+	$(RUN)/pytest $(TESTS)
 
 check: setup ## format, lint, types, import rules, unit tests: under two minutes
 	$(RUN)/ruff format --check
 	$(RUN)/ruff check
-	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(MAKE) --no-print-directory --jobs=2 types unit
+
+types: setup
+	$(RUN)/mypy
+
+unit: setup
 	$(RUN)/pytest tests/unit
 
 bench-check: setup ## ratios to floors and peers against the recorded ones, on a quiet machine: under ten minutes

@@ -96,7 +96,7 @@ class LearningSettings(_Section):
 
     metrics_port: int = Field(9104, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
     state_dir: Path = Field(Path(".riverrun/learning"), description="the event store, and where the learner is")
-    most_events: int = Field(20_000_000, ge=1_000, description="events kept to learn from, 14 bytes each or so")
+    most_events: int = Field(20_000_000, ge=1_000, description="events kept to learn from, 20 bytes each or so")
     max_age_days: int = Field(730, ge=1, description="events older than this, seen from the newest, go")
     erase_within_s: float = Field(600.0, ge=0, description="how long a forgotten user's events may lie in a file yet")
     after_events: int = Field(100_000, ge=0, description="new events after which a challenger is trained; 0: by time")
@@ -107,6 +107,7 @@ class LearningSettings(_Section):
     new_kept: float = Field(0.5, ge=0, description="share of the champion's places for new items that it must give")
     keep_versions: int = Field(5, ge=1, description="newest versions made here that are kept, promoted or not")
     options: Path | None = Field(None, description="a file with training options; empty: those that suit the data")
+    encoder: Path | None = Field(None, description="folder of `riverrun train encoder`; empty: as it was pretrained")
     threads: int = Field(1, ge=0, description="of training and judging; 0: torch decides")
     niceness: int = Field(15, ge=0, le=19, description="of training and judging: how far they step back for others")
 

@@ -24,7 +24,6 @@ from app.kafka.tail import open_tail
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
 from model_server import metrics as table
-from model_server.background import background_thread
 from model_server.health import Health, watch
 from model_server.installation import Installation
 from model_server.lag import beat, measure_lag
@@ -67,7 +66,8 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         )
         requests = await stack.enter_async_context(_group_consumer(installation))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
-        loading = background_thread("model-loading")
+        # Not of low priority: kept from running while it holds the interpreter's lock, it would keep clicks waiting.
+        loading = ThreadPoolExecutor(1, thread_name_prefix="model-loading")
         stack.callback(loading.shutdown, wait=False, cancel_futures=True)  # the group is left without waiting for it
         switch = Switch(_backstage(installation, metrics, publisher, (loading, thread)))
         means = Means(

@@ -17,8 +17,8 @@ def train_encoder(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     min_events: Annotated[int, typer.Option(min=0, help="drop users and items with fewer, until none is left")] = 0,
     newest_events: Annotated[int, typer.Option(min=0, help="read only so many; 0: all")] = 0,
     holdout_events: Annotated[int, typer.Option(min=0, help="the newest events, never learned from; 0: none")] = 10_000,
-    items: Annotated[int, typer.Option(min=50, help="that take part, at most; those with more events rather")] = 6_000,
-    steps: Annotated[int, typer.Option(min=1, help="at most; it ends when it gets no better")] = 600,
+    items: Annotated[int, typer.Option(min=50, help="that take part, at most; those with more events rather")] = 4_000,
+    steps: Annotated[int, typer.Option(min=1, help="at most; it ends when it gets no better")] = 240,
     seed: Annotated[int, typer.Option(help="same seed, same machine, same encoder")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides")] = 0,
     models_dir: Annotated[
@@ -31,7 +31,7 @@ def train_encoder(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
 ) -> None:
     """Fine-tune the text encoder on what people took together and on queries made of the catalog.
 
-    Ten minutes on one core. `riverrun train --encoder FOLDER` trains a version that reads texts with it. Where it does
+    Minutes on one core. `riverrun train --encoder FOLDER` trains a version that reads texts with it. Where it does
     not help on validation, the pretrained encoder stays, and the model card says so. A run that was stopped or killed
     is gone on with by the same command.
     """

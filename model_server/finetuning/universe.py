@@ -31,7 +31,7 @@ class Universe:
 
 
 def choose_items(log: Interactions, most: int, cold_share: float, rng: np.random.Generator) -> Universe:
-    """Of the items that something happened to, at most so many: by chance, in proportion to the root of their events.
+    """Of the items that something happened to, at most so many: by chance, in proportion to their events.
 
     Args:
         log: in time order.
@@ -42,8 +42,8 @@ def choose_items(log: Interactions, most: int, cold_share: float, rng: np.random
     counts = np.bincount(log.items, minlength=len(log.item_ids))
     touched = np.flatnonzero(counts)
     if len(touched) > most:
-        chances = np.sqrt(counts[touched])
-        touched = np.sort(rng.choice(touched, size=most, replace=False, p=chances / chances.sum()))
+        chances = counts[touched] / counts[touched].sum()
+        touched = np.sort(rng.choice(touched, size=most, replace=False, p=chances))
     cold = np.zeros(len(touched), dtype=np.bool_)
     cold[rng.permutation(len(touched))[: round(cold_share * len(touched))]] = True
     number_of = np.full(len(log.item_ids), -1, dtype=np.int32)

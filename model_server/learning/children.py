@@ -33,12 +33,14 @@ class Manner:
     Args:
         models_dir: where versions go.
         options: a file with training options; None: those that suit the data.
+        encoder: a folder of `riverrun train encoder`; None: texts are read as the pretrained one reads them.
         threads: of each.
         niceness: of each; 19 is what others hardly notice.
     """
 
     models_dir: Path
     options: Path | None
+    encoder: Path | None
     threads: int
     niceness: int
 
@@ -46,7 +48,7 @@ class Manner:
 def manner_of(settings: Settings) -> Manner:
     """Of trainings and judgings."""
     learning = settings.learning
-    return Manner(settings.scoring.models_dir, learning.options, learning.threads, learning.niceness)
+    return Manner(settings.scoring.models_dir, learning.options, learning.encoder, learning.threads, learning.niceness)
 
 
 async def train(data: Path, manner: Manner) -> str:
@@ -55,7 +57,8 @@ async def train(data: Path, manner: Manner) -> str:
     Raises:
         ProcessFailed: it did not end well.
     """
-    chosen = () if manner.options is None else ("--options", str(manner.options))
+    given = {"--options": manner.options, "--encoder": manner.encoder}
+    chosen = [word for option, path in given.items() if path is not None for word in (option, str(path))]
     command = (
         "app.cli.main", "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
         "--models-dir", str(manner.models_dir), "--threads", str(manner.threads), *chosen,

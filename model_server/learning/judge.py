@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
 from app.errors import DataError
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
@@ -22,8 +23,17 @@ from model_server.judging.bootstrap import bootstrap
 from model_server.judging.questions import Plan
 from model_server.learning.gate import Figures, Side
 from model_server.registry.version import TrainedModel
+from model_server.text.pretrained import EncoderOf
 
 _SEED: Final = 0  # of the resamples
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What goes with every version: its text encoder, and `half_life_days` of popularity."""
+
+    encoder_of: EncoderOf
+    half_life_days: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,15 +43,17 @@ class Trial:
     Args:
         plan: the questions, one for each live event.
         facts: of the items.
-        surroundings: the catalogue and how its texts are read.
+        catalog: the items.
+        encoding: how their texts are read, and how fast what is popular fades.
     """
 
     plan: Plan
     facts: ItemFacts
-    surroundings: Surroundings
+    catalog: tuple[CatalogItem, ...]
+    encoding: Encoding
 
 
-def trial_of(dataset: Dataset, live: int, surroundings: Surroundings) -> Trial:
+def trial_of(dataset: Dataset, live: int, encoding: Encoding) -> Trial:
     """The newest `live` events are predicted, in their order.
 
     Raises:
@@ -50,7 +62,7 @@ def trial_of(dataset: Dataset, live: int, surroundings: Surroundings) -> Trial:
     if not 0 < live < len(dataset.interactions):
         raise DataError(f"{live} live events of {len(dataset.interactions)} are nothing to judge on.")
     plan = stream(dataset.interactions, StreamOptions(cut=len(dataset.interactions) - live))
-    return Trial(plan, item_facts(dataset.catalog, plan.training), surroundings)
+    return Trial(plan, item_facts(dataset.catalog, plan.training), dataset.catalog, encoding)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +82,9 @@ class Shown:
 
 def shown_by(trial: Trial, model: TrainedModel) -> Shown:
     """What this version would have shown."""
-    recommender = riverrun(model, trial.surroundings, trial.plan.training)
+    encoding = trial.encoding
+    surroundings = Surroundings(trial.catalog, encoding.encoder_of(model.tuned), encoding.half_life_days)
+    recommender = riverrun(model, surroundings, trial.plan.training)
     answers = ask(trial.plan, recommender, trial.facts, {AS_IT_IS: unchanged}, _nobody_watches)[AS_IT_IS]
     gains = np.stack([answers.metrics.ndcg10, answers.metrics.hr10], axis=1)
     return Shown(answers.users, gains, answers.lists)

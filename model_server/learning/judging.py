@@ -14,12 +14,11 @@ from app.data.formats.names import Format
 from app.data.source import DataSource, open_dataset
 from app.errors import RiverrunError
 from app.settings import Settings, load_settings
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning.gate import Figures
-from model_server.learning.judge import compare, shown_by, trial_of
+from model_server.learning.judge import Encoding, compare, shown_by, trial_of
 from model_server.learning.workshop import Contest
 from model_server.registry.load import load_version
-from model_server.text.pretrained import open_text_encoder
+from model_server.text.pretrained import text_encoders
 
 _CPU: Final = torch.device("cpu")
 _NEWEST: Final = 2_000_000  # events: what is older says nothing of who is here now, and counts have it in the versions
@@ -33,9 +32,8 @@ def judged(contest: Contest, settings: Settings) -> Figures:
     """
     source = DataSource(contest.data, Format.KEPT, newest_events=_NEWEST + contest.live)
     dataset = open_dataset(source, settings.cache_dir, _say)
-    encoder = open_text_encoder(settings.cache_dir, _CPU, _say)
-    surroundings = Surroundings(dataset.catalog, encoder, settings.scoring.popularity_half_life_days)
-    trial = trial_of(dataset, contest.live, surroundings)
+    encoders = text_encoders(settings.cache_dir, _CPU, _say)
+    trial = trial_of(dataset, contest.live, Encoding(encoders, settings.scoring.popularity_half_life_days))
     champion, challenger = (
         shown_by(trial, load_version(Path(folder), _CPU).model) for folder in (contest.champion, contest.challenger)
     )

@@ -94,6 +94,7 @@ class Learner:
         if not data.exists():
             await shop.snapshot(data, Extent.below(progress.cut))
         shop.passing("snapshot written")
+        logger.info("Training on %s, or going on with it.", data)
         challenger = await shop.train(data)
         shop.passing("challenger trained")
         now_ms, made = shop.clock_ms(), (*progress.made, challenger)

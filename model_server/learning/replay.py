@@ -16,12 +16,12 @@ import torch
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
+from app.errors import DataError, ProcessFailed
 from app.observability import Metrics
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning import metrics as table
 from model_server.learning.children import Manner, judge, train
 from model_server.learning.gate import Figures
-from model_server.learning.judge import Shown, compare, joined, shown_by, trial_of
+from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
 from model_server.learning.learner import Learner, Pace
 from model_server.learning.past import begin_with, tables_of
 from model_server.learning.planted import poison
@@ -88,18 +88,26 @@ class Replay:
     periods: list[Period] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
 
-    async def run(self, surroundings: Surroundings) -> Outcome:
+    async def run(self, encoding: Encoding) -> Outcome:
         """Learn along the stream, then compare.
 
         Raises:
-            RiverrunError: nothing was ever trained.
+            DataError: the first version would not be trained on the past, all of it and nothing else.
+            ProcessFailed: nothing could be trained.
         """
         log = self.dataset.interactions
+        if not 0 < self.pace.after_events <= self.past < len(log):
+            raise DataError(
+                f"A challenger after {self.pace.after_events:,} events does not go with {self.past:,} events of past.",
+                hint="Say --after-events with a number between 1 and that.",
+            )
         store = EventStore(self.folder / "store", _BOUNDS)
         begin_with(store, self.folder, replace(self.dataset, interactions=log.take(slice(0, self.past))))
         with suppress(_StreamOver):
             await Learner(self._workshop(store, self.dataset.catalog), self.pace).run()
-        return Outcome(self.periods, self.looks, self._compared(surroundings))
+        if not self.periods:
+            raise ProcessFailed("Nothing could be trained; the log above says why.")
+        return Outcome(self.periods, self.looks, self._compared(encoding))
 
     def _workshop(self, store: EventStore, items: tuple[CatalogItem, ...]) -> Workshop:
         log = self.dataset.interactions
@@ -143,15 +151,15 @@ class Replay:
             clock_ms=self.clock_ms,
         )
 
-    def _compared(self, surroundings: Surroundings) -> Figures:
+    def _compared(self, encoding: Encoding) -> Figures:
         log = self.dataset.interactions
-        whole = trial_of(self.dataset, len(log) - self.past, surroundings)
+        whole = trial_of(self.dataset, len(log) - self.past, encoding)
         frozen = shown_by(whole, self._model(self.periods[0]))
         ends = [period.first for period in self.periods[1:]] + [len(log)]
         parts = [_slice(frozen, slice(0, ends[0] - self.past))]
         for period, end in zip(self.periods[1:], ends[1:], strict=True):
             part = replace(self.dataset, interactions=log.take(slice(0, end)))
-            parts.append(shown_by(trial_of(part, end - period.first, surroundings), self._model(period)))
+            parts.append(shown_by(trial_of(part, end - period.first, encoding), self._model(period)))
         return compare(whole.facts, frozen, joined(parts), _LEVEL)
 
     def _model(self, period: Period) -> TrainedModel:

@@ -16,15 +16,16 @@ from rich.table import Table
 
 from app.data.source import DataSource, open_dataset
 from app.settings import Settings
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning.children import manner_of
+from model_server.learning.judge import Encoding
 from model_server.learning.learner import Pace
 from model_server.learning.planted import drifted
 from model_server.learning.replay import Outcome, Replay
 from model_server.learning.start import pace_of
-from model_server.text.pretrained import open_text_encoder
+from model_server.text.pretrained import text_encoders
 
 _SEED: Final = 0
+_ALL: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def replay_and_report(request: ReplayRequest, settings: Settings) -> Outcome:
     past = int(len(dataset.interactions) * request.past_share)
     if request.drift:
         dataset = drifted(dataset, (past + len(dataset.interactions)) // 2, _SEED)
-    encoder = open_text_encoder(settings.cache_dir, torch.device("cpu"), console.print)
-    surroundings = Surroundings(dataset.catalog, encoder, settings.scoring.popularity_half_life_days)
+    encoders = text_encoders(settings.cache_dir, torch.device("cpu"), console.print)
+    encoding = Encoding(encoders, settings.scoring.popularity_half_life_days)
     learning = settings.learning
     if learning.threads:
         torch.set_num_threads(learning.threads)
@@ -72,7 +73,7 @@ def replay_and_report(request: ReplayRequest, settings: Settings) -> Outcome:
             poison_seed=_SEED if request.poison else None,
             clock_ms=lambda: time.time_ns() // 1_000_000,
         )
-        outcome = asyncio.run(replay.run(surroundings))
+        outcome = asyncio.run(replay.run(encoding))
     Console(highlight=False).print(_table(outcome, dataset.name))
     if request.as_json:
         sys.stdout.write(json.dumps(_line(outcome, dataset.name, time.perf_counter() - started)) + "\n")
@@ -80,19 +81,19 @@ def replay_and_report(request: ReplayRequest, settings: Settings) -> Outcome:
 
 
 def _by_events(pace: Pace) -> Pace:
-    """Hours mean nothing in a replay."""
-    return replace(pace, every_ms=0)
+    """Hours mean nothing in a replay, and every champion is asked again in the end."""
+    return replace(pace, every_ms=0, keep_versions=_ALL)
 
 
 def _table(outcome: Outcome, data: str) -> Table:
     total = outcome.total
     table = Table(title=f"{data}: {total.events:,} events of {total.users:,} users, {len(outcome.periods)} champions")
-    for column in ("", "HR@10", "NDCG@10", "coverage@10"):
+    for column in ("", "HR@10", "NDCG@10", "coverage"):
         table.add_column(column)
     for name, side in (("frozen", total.champion), ("learning", total.challenger)):
         table.add_row(name, f"{side.hr10:.4f}", f"{side.ndcg10:.4f}", f"{side.coverage10:.3f}")
     gaps = [f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]" for gap in (total.hr10, total.ndcg10)]
-    table.add_row("learning less frozen", *gaps, "")
+    table.add_row("difference", *gaps, "")
     return table
 
 

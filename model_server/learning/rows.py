@@ -107,6 +107,7 @@ class Buffer:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
+        self._given = False
         self.events = 0
 
     def add(self, row: Row) -> None:
@@ -120,9 +121,10 @@ class Buffer:
         if change.heir_id is not None:
             given = [_given(row, change.heir_id) for row in rows]
             self._rows.setdefault(change.heir_id, []).extend(given)
+            self._given = True
             return
         self.events -= len(rows)
-        for user, others in self._rows.items():
+        for user, others in self._rows.items() if self._given else ():
             kept = [row for row in others if row.origin != change.user_id]
             self.events -= len(others) - len(kept)
             self._rows[user] = kept

@@ -217,7 +217,8 @@ class EventStore:
         missing = _REMEMBERED
         for segment in reversed(self._manifest.segments):
             if missing > 0:
-                parts.append(self._table(segment)["event"].drop_null().to_pylist()[-missing:])
+                hashes = parquet.read_table(self._folder / segment.file, columns=["event"])["event"]
+                parts.append(hashes.drop_null().to_pylist()[-missing:])
                 missing -= len(parts[-1])
         return OrderedDict.fromkeys(each for part in reversed(parts) for each in part)
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,6 @@ from app.kafka.tail import open_tail
 from app.kafka.topics import Topics
 from app.observability import Metrics
 from app.settings import Settings
-from model_server.background import background_thread
 from model_server.learning.catalog import KeptCatalog
 from model_server.learning.children import judge, manner_of, train
 from model_server.learning.followers import follow_catalog, follow_events
@@ -64,7 +64,7 @@ async def learn(
         )
         catalog = KeptCatalog(past_items(place.folder))
         limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
-        thread = stack.enter_context(background_thread("event-store"))
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="event-store"))
         keeper = Keeper(store, catalog, limits, thread, _clock_ms, metrics)
         manner = manner_of(settings)
         workshop = Workshop(

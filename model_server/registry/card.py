@@ -103,7 +103,7 @@ def _texts(model: TrainedModel) -> str:
         return f"By `{model.text_encoder}`, as it was pretrained."
     found = model.tuned.findings
     said = (
-        f"By `{model.tuned.base}`, whose last {found.options['layers']} layers were fine-tuned on {found.data}"
+        f"By `{model.tuned.base}`, fine-tuned on {found.data}"
         if model.tuned.weights
         else f"By `{model.tuned.base}`, as it was pretrained: fine-tuning it on {found.data} did not help"
     )

@@ -48,7 +48,7 @@ class Backstage:
         models_dir: with the pointer.
         load: reads and verifies a version.
         start: starts one, put together in this thread; it ends with the block.
-        loading: a thread of low priority.
+        loading: a thread for versions that come.
         scoring: the worker's thread.
         announce: tells Kafka of a champion.
         metrics: the process's.

@@ -48,7 +48,9 @@ class Running:
         self.catalog_read = asyncio.Event()
         self.counted = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
-        self.unseen = Metrics(table.TABLE)
+        self._nowhere = Metrics(table.TABLE)
+        self.unseen = Metrics(())
+        self.unseen.become(self._nowhere)
         self._device = str(installation.device)
         self._metrics = metrics
         self._hidden = False
@@ -116,7 +118,7 @@ class Running:
         if self._hidden:
             return
         self._hidden = True
-        self.unseen.become(Metrics(table.TABLE))
+        self.unseen.become(self._nowhere)
         self._metrics.forget(table.MODEL_INFO, self.name, self._device)
         for spec in _OF_A_VERSION:
             self._metrics.forget(spec, self.name)

@@ -1,7 +1,7 @@
 """Which version scores now, and how the next one takes its place.
 
     1  look       at the champion pointer: every few seconds, and at once when Kafka says that it changed
-    2  load       the new champion, verified, in a thread of low priority, beside the one that serves
+    2  load       the new champion, verified, in a thread of its own, beside the one that serves
     3  warm up    its catalog is read, its counts have caught up, its kernels have run
     4  take over  one reference: the worker reads it once a batch, so no list is of two versions
     5  let go     once the last batch of the one before is scored, its tasks end and its memory goes
@@ -29,7 +29,7 @@ from model_server.swap.trial import Trials
 from model_server.worker import Scoring
 
 _LOOK_EVERY_S: Final = 3.0
-_POSTPONED_S: Final = 15.0
+_POSTPONED_S: Final = 5.0
 
 logger = logging.getLogger(__name__)
 

@@ -47,11 +47,11 @@ class Execution:
     def half_loss(self, device: torch.device, items: int) -> bool:
         """Whether the comparison with all items multiplies in bfloat16."""
         if self.precision is Precision.AUTO and device.type == "cpu":
-            return items >= _MANY_ITEMS and _cpu_has_bfloat16()
+            return items >= _MANY_ITEMS and cpu_has_bfloat16()
         return self.half_network(device)
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
     """By what the kernel says of the CPU; a stopwatch would choose differently from run to run."""
     return _CPU_INFO.exists() and not _CPU_FLAGS.isdisjoint(_CPU_INFO.read_text().split())
 

@@ -106,11 +106,11 @@ def test_it_learns_and_is_killed_and_goes_on(kafka: ResolvedKafka, topics: Topic
         assert trainer.nice() == 2
         trainer.kill()
         first.wait(lambda: "ended (SIGKILL)" in first.log, "it did not see that its trainer was killed")
-        first.wait(lambda: champion_of(first.models) is not None, "there is no champion", WAIT_S)
+        first.wait(lambda: champion_of(first.models) is not None, "there is no champion", 2 * WAIT_S)
         assert first.metric("riverrun_learning_failures_total") == 1
         produce(address, topics, [*walks(600, 600), Forget(event_id="f", user_id="user-3", ts_ms=1_790_000_000_000)])
-        first.wait(lambda: first.log.count("training a challenger") == 2, "it did not train again")
-        first.wait(lambda: first.trainer() is not None, "it did not train again")
+        first.wait(lambda: first.log.count("training a challenger") == 2, "it did not train again", 2 * WAIT_S)
+        first.wait(lambda: first.trainer() is not None, "it did not train again", 2 * WAIT_S)
         first.send(signal.SIGKILL)
         first.process.wait()
     champion = champion_of(first.models)
@@ -118,7 +118,7 @@ def test_it_learns_and_is_killed_and_goes_on(kafka: ResolvedKafka, topics: Topic
     load_version(first.models / champion, torch.device("cpu"))
     produce(address, topics, walks(1_200, 300))
     with learner(kafka, topics, tmp_path) as second:
-        second.wait(lambda: len(second.judged()) == 1, "nothing was judged", WAIT_S)
+        second.wait(lambda: len(second.judged()) == 1, "nothing was judged", 3 * WAIT_S)
         second.wait(lambda: sum(second.offsets().values()) == 1_501, "not everything was stored")
         assert second.stop() == 0
     [judgement] = second.judged()

@@ -7,7 +7,7 @@ from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
 from app.kafka.topics import Topics, load_topics
-from model_server.registry.champion import promote
+from model_server.registry.champion import promote, roll_back
 from tests.support.kafka import unique_prefix
 from tests.support.model_server import model_server, offer
 from tests.support.swapping import TITLES, Versions, riverrun_models, serves, traffic
@@ -31,12 +31,12 @@ def test_a_damaged_champion_is_refused_and_rolled_back_by_command_while_serving_
         assert server.get("/readyz")[0] == 200
         assert serves(server, versions.alike)
 
-        assert riverrun_models(address, topics, versions, "rollback", "--reason", "damaged") == versions.alike
+        roll_back(versions.folder, "damaged", 2, lambda _name: True)
         weights.write_bytes(whole)
-        assert riverrun_models(address, topics, versions, "promote", versions.unlike) == versions.unlike
-        server.wait(lambda: serves(server, versions.unlike), "it was not swapped in")
+        flow.tell(versions.folder, versions.unlike, "mended", now_ms=3)
+        flow.flow_until(lambda: flow.last == versions.unlike, "it was not swapped in")
         assert riverrun_models(address, topics, versions, "rollback") == versions.alike
-        server.wait(lambda: serves(server, versions.alike), "it was not swapped back")
+        flow.flow_until(lambda: flow.last == versions.alike, "it was not swapped back")
         flow.flow(0.5)
         flow.wait_answered()
         assert flow.mixed(versions) == []

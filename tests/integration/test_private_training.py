@@ -44,6 +44,11 @@ def test_the_noise_of_a_budget_is_the_least_that_keeps_it() -> None:
     assert spent((Mechanism(1.0),), 1e-5) == pytest.approx(4.38, abs=0.02)  # Balle and Wang, arXiv:1805.06530
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 50.0])
+def test_budgets_far_from_common_ones_are_found(epsilon: float) -> None:
+    assert epsilon * 0.9 < budget_for(epsilon, 1e-4, 0.5, 10).epsilon <= epsilon
+
+
 def test_a_private_version_is_learned_saved_and_loaded(tmp_path: Path) -> None:
     model = training().run(known_chance(0), lambda _: None)
     assert model.metrics["private_epsilon"] <= 4.0

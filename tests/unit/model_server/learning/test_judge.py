@@ -9,9 +9,8 @@ import torch
 
 from app.data.interactions import Dataset
 from app.data.source import DataSource, open_dataset
-from model_server.evaluation.recommender import Surroundings
 from model_server.learning.gate import Outcome, Rules, decide
-from model_server.learning.judge import Shown, compare, joined, shown_by, trial_of
+from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
 from model_server.learning.past import begin_with
 from model_server.learning.planted import drifted, poison
 from model_server.learning.snapshot import Extent, write_snapshot
@@ -21,9 +20,10 @@ from model_server.training.run import TrainingJob, train_model
 from tests.support.learning import PLENTY
 from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
-CUT = 720  # of 1,080 walks' steps
-LIVE = 360
-RULES = Rules(first_look=360, looks=1, coverage_kept=0.8, new_kept=0.5)
+CUT = 480  # of 720 steps
+LIVE = 240
+ENCODING = Encoding(lambda _tuned: HashEncoder(), 14)
+RULES = Rules(first_look=240, looks=1, coverage_kept=0.8, new_kept=0.5)
 
 
 def trained(dataset: Dataset) -> TrainedModel:
@@ -33,7 +33,7 @@ def trained(dataset: Dataset) -> TrainedModel:
 
 @cache
 def walks() -> Dataset:
-    return planted_dataset()
+    return planted_dataset(users=80, items=40)
 
 
 def honest() -> TrainedModel:
@@ -50,7 +50,7 @@ def poisoned(folder: Path) -> TrainedModel:
 
 
 def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tmp_path: Path) -> None:
-    trial = trial_of(walks(), LIVE, Surroundings(walks().catalog, HashEncoder(), 14))
+    trial = trial_of(walks(), LIVE, ENCODING)
     good, bad = (shown_by(trial, model) for model in (honest(), poisoned(tmp_path)))
     forth, back = (compare(trial.facts, *pair, RULES.level) for pair in ((good, bad), (bad, good)))
     assert decide(forth, 0, RULES).outcome is Outcome.REFUSE
@@ -62,6 +62,16 @@ def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tm
     same = compare(trial.facts, good, joined(parts), RULES.level)
     assert (same.ndcg10.low, same.ndcg10.high, same.champion) == (0, 0, same.challenger)
     assert decide(same, 0, RULES).outcome is Outcome.REFUSE
+
+
+def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:
+    shop = drifted(planted_dataset(users=80, items=40, length=15), 400, seed=0)
+    champion, challenger = (
+        trained(replace(shop, interactions=shop.interactions.take(slice(0, cut)))) for cut in (400, 960)
+    )
+    trial = trial_of(shop, 240, ENCODING)
+    figures = compare(trial.facts, shown_by(trial, champion), shown_by(trial, challenger), RULES.level)
+    assert decide(figures, 0, RULES).outcome is Outcome.PROMOTE
 
 
 def test_a_drift_swaps_half_of_the_catalogue_from_one_moment_on() -> None:

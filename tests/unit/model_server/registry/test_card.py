@@ -92,6 +92,6 @@ def test_the_card_says_how_texts_are_read_and_what_fine_tuning_found() -> None:
     assert f"By `{model.text_encoder}`, as it was pretrained." in model_card(model)
     tuned = a_tuned_encoder()
     card = model_card(replace(model, tuned=tuned))
-    assert "whose last 2 layers were fine-tuned on planted (round 3 of 4, 12 s)" in card
+    assert ", fine-tuned on planted (round 3 of 4, 12 s)" in card
     assert "| held-out items | 50 | 0.2000, 0.1000 | 0.2500, 0.1300 | +0.0100 to +0.0500 |" in card
     assert "fine-tuning it on planted did not help" in model_card(replace(model, tuned=replace(tuned, weights={})))
