@@ -46,7 +46,7 @@ class Federated:
 def federate(
     shops: Sequence[LocalTraining], start: Weights, rounds: Rounds, on_pass: Callable[[], object]
 ) -> Federated:
-    """Train one network over all shops; with the same arguments the same weights.
+    """Train one network over all shops. Draws from torch's generator.
 
     Args:
         shops: two at least.

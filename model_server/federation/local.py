@@ -62,11 +62,6 @@ class LocalTraining:
         self._transitions = int(np.maximum(self._histories.lengths - 1, 0).sum())
         self._rng = np.random.default_rng(seed)
 
-    @property
-    def validation_cases(self) -> int:
-        """How many people it validates on."""
-        return len(self._split.targets)
-
     def train(self, weights: Weights, share: Share, on_pass: Callable[[], object]) -> Learned:
         """Go on from these weights; the optimizer begins anew each time, as in federated averaging."""
         self._network.load_state_dict(dict(weights))

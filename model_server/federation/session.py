@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
 from model_server.training.run import item_texts
 
-_SEED = 0  # of the resamples
+_SEED: Final = 0  # of the resamples
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,12 +88,12 @@ def _by_events(pace: Pace) -> Pace:
 def _table(outcome: Outcome, data: str) -> Table:
     total = outcome.total
     table = Table(title=f"{data}: {total.events:,} events of {total.users:,} users, {len(outcome.periods)} champions")
-    for column in ("", "HR@10", "NDCG@10", "coverage@10"):
+    for column in ("", "HR@10", "NDCG@10", "coverage"):
         table.add_column(column)
     for name, side in (("frozen", total.champion), ("learning", total.challenger)):
         table.add_row(name, f"{side.hr10:.4f}", f"{side.ndcg10:.4f}", f"{side.coverage10:.3f}")
     gaps = [f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]" for gap in (total.hr10, total.ndcg10)]
-    table.add_row("learning less frozen", *gaps, "")
+    table.add_row("difference", *gaps, "")
     return table
 
 

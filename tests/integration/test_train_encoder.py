@@ -1,10 +1,9 @@
-"""The real commands: the real encoder is fine-tuned, a version is trained with it, and a model server reads with it."""
+"""The real commands: the real encoder is fine-tuned, and a version is trained with it."""
 
 import csv
 import json
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from app.contracts.catalog import CatalogItem, item_text
-from app.interests.state import Kind
-from app.kafka.resolver import ResolvedKafka
-from app.kafka.topics import Topics
 from app.settings import Settings
 from model_server.registry.load import load_version
 from model_server.registry.save import save_version
 from model_server.text.pretrained import FINGERPRINT, open_text_encoder
-from model_server.text.store import EmbeddingStore, text_key
 from model_server.text.tuned import TunedEncoder, read_tuned
-from tests.support.model_server import PublishedLists, model_server, offer, request_scores
 from tests.support.planted import planted_model
-from tests.support.process import WAIT_S
-from tests.support.states import state_of
 
 CPU = torch.device("cpu")
 # Who likes one thing of a group likes the others: nothing that a pretrained encoder could know.
@@ -89,40 +80,6 @@ def test_a_version_is_trained_with_the_encoder_that_learned_the_shop(
     lemon, hammer = encoder.encode(["lemon", "hammer"])
     before = open_text_encoder(settings.cache_dir, CPU, print).encode(["lemon", "hammer"])
     assert lemon @ hammer > before[0] @ before[1]
-
-
-def test_a_server_reads_new_items_with_the_encoder_that_its_version_brings(
-    kafka: ResolvedKafka, topics: Topics, settings: Settings, finetuned: Path, tmp_path: Path
-) -> None:
-    tuned = read_tuned(finetuned)
-    titles = {f"i{item}": title for item, title in enumerate(THINGS)}
-    encoder = open_text_encoder(settings.cache_dir, CPU, print, tuned)
-    model = replace(planted_model(titles, encoder), tuned=tuned)
-    save_version(tmp_path / "models", model, now_ms=1_790_000_000_000)
-    title = f"hammer of {time.time_ns()}"  # which no cache knows
-    offer(kafka.bootstrap_servers, topics, titles | {"fresh": title})
-    lists = PublishedLists(kafka.bootstrap_servers, topics)
-    try:
-        with model_server(kafka.bootstrap_servers, topics, tmp_path / "models", tmp_path / "score.log") as server:
-            server.wait_ready()
-            request_scores(kafka.bootstrap_servers, topics, [("ann", state_of((Kind.VIEW, "i0")))])
-            deadline = time.monotonic() + WAIT_S
-            while lists.newest.get("ann") is None:
-                assert time.monotonic() < deadline, "no list came"
-                lists.read()
-    finally:
-        lists.close()
-    newest = lists.newest["ann"]
-    assert newest is not None
-    assert "fresh" in [item.item_id for item in newest.lists["home"]]
-    assert kept(settings, tuned.fingerprint, title)
-    assert not kept(settings, FINGERPRINT, title)
-
-
-def kept(settings: Settings, fingerprint: str, title: str) -> bool:
-    """Whether this encoder's vector of the item is in the cache."""
-    store = EmbeddingStore(settings.cache_dir / "text-embeddings" / "embeddings.sqlite")
-    return bool(store.read([text_key(fingerprint, item_text(CatalogItem(item_id="fresh", title=title)))]))
 
 
 def test_where_fine_tuning_did_not_help_a_version_says_so_and_reads_as_before(
