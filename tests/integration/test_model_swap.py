@@ -70,7 +70,7 @@ def test_swaps_under_load_drop_nothing_mix_nothing_and_leave_nothing_behind(
         measured = []
         for _ in range(SWAPS // ROUND):  # calm and busy in turns: the machine's own moods hit both
             for _ in range(ROUND // AT_ONCE):
-                flow.flow(swap(flow, versions, names), "calm")
+                flow.flow(swap(flow, versions, names) / 2, "calm")
             measured.append(held(server))
             say(flow, measured)
         flow.wait_answered()

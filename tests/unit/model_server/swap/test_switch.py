@@ -195,7 +195,7 @@ async def test_a_version_that_trips_a_rail_is_taken_back_for_everybody(tmp_path:
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.serves() == SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its trial has begun
         make_it_bad(theatre.actors[SECOND])
         theatre.switch.look.set()
         await theatre.until(lambda: theatre.serves() == FIRST)
@@ -211,7 +211,7 @@ async def test_where_the_pointer_cannot_be_written_the_server_goes_back_alone(tm
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.serves() == SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its trial has begun
         (tmp_path / ".champion.json.incomplete").mkdir()  # in the way; permissions would not stop root
         make_it_bad(theatre.actors[SECOND])
         theatre.switch.look.set()
@@ -232,7 +232,7 @@ async def test_who_trips_while_somebody_else_warms_up_is_no_way_back_from_him(tm
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.serves() == SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its trial has begun
         theatre.slow |= {THIRD}
         promote(tmp_path, THIRD, "newer", now_ms=9)
         make_it_bad(theatre.actors[SECOND])
@@ -249,7 +249,7 @@ async def test_who_was_taken_back_makes_room_for_whoever_can_be_loaded(tmp_path:
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.serves() == SECOND)
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its trial has begun
         theatre.damaged |= {THIRD}
         theatre.promote(THIRD)
         await theatre.until(lambda: theatre.count(table.MODELS_REFUSED.name) == 1)
@@ -280,7 +280,7 @@ async def test_a_version_that_has_stood_the_time_stays(tmp_path: Path, caplog: p
     async with playing(tmp_path) as theatre:
         theatre.actors[FIRST].tally.now().lists = 5_000
         theatre.promote(SECOND)
-        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its time has begun
+        await theatre.until(lambda: theatre.count(table.MODEL_SWAPS.name) == 1)  # its trial has begun
         theatre.now_s = 61.0
         theatre.switch.look.set()
         await theatre.until(lambda: f"{SECOND} has passed its guardrails" in caplog.text)
