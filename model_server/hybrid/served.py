@@ -71,7 +71,8 @@ class ServedModel:
     def new(self, view: IndexView, search: Search, users: Users, hidden: Pairs, size: int) -> Ordered:
         """Every user's `size` best of what the network was not trained on; none for a user of whom it knows nothing.
 
-        By what trained items are worth to the user that read like them, and by what the user comes back for.
+        By what trained items are worth to the user that read like them and, for a user who comes back for things, by
+        how much of what that user takes reads like them.
 
         Args:
             view: of the item index.
