@@ -17,10 +17,11 @@ _FACTS: Final = (2, 3)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A text and the items that answer it, ascending."""
+    """A text, the items that answer it, ascending, and the one of them that it was made of."""
 
     text: str
     answers: NDArray[np.int64]
+    item: int
 
 
 class QueryMaker:
@@ -55,7 +56,8 @@ class QueryMaker:
         for _ in range(_TRIES * count if len(about) else 0):
             if len(found) == count:
                 break
-            facts = self._facts[int(rng.choice(about))]
+            item = int(rng.choice(about))
+            facts = self._facts[item]
             wanted = int(rng.choice(_FACTS))
             if len(facts) < wanted:
                 continue
@@ -63,5 +65,5 @@ class QueryMaker:
             key = frozenset(chosen)
             answers = self._postings.with_all(chosen)
             if key not in found and key not in known and len(answers) <= self._broadest:
-                found[key] = Query(" ".join(chosen), answers)
+                found[key] = Query(" ".join(chosen), answers, item)
         return found

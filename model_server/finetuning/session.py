@@ -26,7 +26,7 @@ from model_server.finetuning.loop import Progress as Reached
 from model_server.finetuning.material import Material, make_material
 from model_server.finetuning.options import FinetuningOptions
 from model_server.text.pretrained import FINGERPRINT
-from model_server.text.tuned import Measured, TunedEncoder, TuningFindings, save_tuned
+from model_server.text.tuned import ENOUGH_ITEMS, Measured, TunedEncoder, TuningFindings, save_tuned
 from model_server.training.precision import Precision
 from model_server.training.resumable import TrainingKey, claimed
 
@@ -143,16 +143,25 @@ def _report(folder: Path, tuned: TunedEncoder, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(line | msgspec.to_builtins(findings)) + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
-    verdict = "helps" if findings.helps else "does not help: the pretrained encoder stays"
-    console.print(f"Fine-tuning {verdict} ({findings.seconds:.0f} s, round {findings.best_round} of {findings.rounds})")
+    console.print(
+        f"Fine-tuning {_verdict(findings)} ({findings.seconds:.0f} s, round {findings.best_round} of {findings.rounds})"
+    )
     console.print(f"  queries:    {_said(findings.queries)}")
     console.print(f"  cold items: {_said(findings.cold)}")
     console.print(str(folder))
     console.print(f"To train with it: riverrun train --encoder {folder}")
 
 
+def _verdict(findings: TuningFindings) -> str:
+    if findings.helps:
+        return "helps"
+    reason = "does not help" if findings.tells else f"was measured on fewer than {ENOUGH_ITEMS} held-out items"
+    return f"{reason}: the pretrained encoder stays"
+
+
 def _said(part: Measured) -> str:
     return (
         f"NDCG@10 {part.pretrained_ndcg10:.4f} -> {part.tuned_ndcg10:.4f} (gain {part.low:+.4f} to {part.high:+.4f}), "
-        f"HR@10 {part.pretrained_hr10:.4f} -> {part.tuned_hr10:.4f}, {part.cases:,} cases"
+        f"HR@10 {part.pretrained_hr10:.4f} -> {part.tuned_hr10:.4f}, {part.cases:,} cases "
+        f"of {part.items:,} items"
     )

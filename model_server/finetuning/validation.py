@@ -27,10 +27,12 @@ class QueryCases:
 
     Args:
         rows: (C,) of the table of texts.
+        items: (C,) the item that each was made of.
         answers: C arrays of items.
     """
 
     rows: NDArray[np.int64]
+    items: NDArray[np.int64]
     answers: Sequence[NDArray[np.int64]]
 
     def __len__(self) -> int:
@@ -38,7 +40,7 @@ class QueryCases:
 
     def take(self, cases: NDArray[np.intp]) -> "QueryCases":
         """Some of them."""
-        return QueryCases(self.rows[cases], [self.answers[case] for case in cases.tolist()])
+        return QueryCases(self.rows[cases], self.items[cases], [self.answers[case] for case in cases.tolist()])
 
     def measure(self, vectors: NDArray[np.float32], items: int) -> CaseMetrics:
         """Of each: the M items are ranked, by the (M + Q, D) vectors of the table of texts."""
@@ -128,7 +130,8 @@ def _cases(
 
 def query_cases(queries: Sequence[Query], first_row: int) -> QueryCases:
     """All of these, whose texts begin at that row of the table."""
-    return QueryCases(first_row + np.arange(len(queries)), [query.answers for query in queries])
+    made_of = np.array([query.item for query in queries], dtype=np.int64)
+    return QueryCases(first_row + np.arange(len(queries)), made_of, [query.answers for query in queries])
 
 
 def combined(queries: CaseMetrics, cold: CaseMetrics) -> RankingMetrics:

@@ -18,10 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from app.errors import ModelVersionError
+from app.errors import ModelVersionError, SettingsError
 from app.files import sync_folder
 
 DESCRIPTION: Final = "encoder.json"
+ENOUGH_ITEMS: Final = 30
+"""Held-out items, of which fewer say nothing of other items: intervals by the bootstrap are then too narrow."""
 WEIGHTS: Final = "encoder.safetensors"
 _HINT: Final = "Fine-tune again (`riverrun train encoder`) or copy the whole folder again."
 
@@ -31,9 +33,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         cases: how many.
+        items: how many held-out items they are about; 0 where it was not counted.
         pretrained_hr10, tuned_hr10: HR@10.
         pretrained_ndcg10, tuned_ndcg10: NDCG@10.
-        low, high: of the gain in NDCG@10, 95 %.
+        low, high: of the gain in NDCG@10, 95 %, over other items and other people.
     """
 
     cases: int
@@ -43,6 +46,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     tuned_ndcg10: float
     low: float
     high: float
+    items: int = 0
 
 
 class TuningFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +74,20 @@ class TuningFindings(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, int | float]
 
     @property
+    def tells(self) -> bool:
+        """Whether enough held-out items were asked for to tell anything."""
+        return all(part.items >= ENOUGH_ITEMS for part in (self.queries, self.cold))
+
+    @property
     def helps(self) -> bool:
-        """Better in one thing with an interval that excludes 0, and not so much worse in the other."""
+        """Better in one thing with an interval that excludes 0, not so much worse in the other, on enough items."""
         parts = (self.queries, self.cold)
-        return self.best_round > 0 and any(part.low > 0 for part in parts) and all(part.high >= 0 for part in parts)
+        return (
+            self.best_round > 0
+            and self.tells
+            and any(part.low > 0 for part in parts)
+            and all(part.high >= 0 for part in parts)
+        )
 
 
 class _Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +114,26 @@ class TunedEncoder:
     def fingerprint(self) -> str:
         """See `TextEncoder.fingerprint`: other weights, other vectors."""
         return f"{self.base}+{_digest(save(dict(self.weights)))[:16]}" if self.weights else self.base
+
+
+def check_kept_away(tuned: TunedEncoder, sha256: str, held_out_events: int) -> None:
+    """The encoder must not have learned from events that are held out.
+
+    Args:
+        tuned: the encoder.
+        sha256: of the data set, of which other ones hold out other events.
+        held_out_events: its newest events, which nothing may learn from.
+
+    Raises:
+        SettingsError: it has.
+    """
+    found = tuned.findings
+    if tuned.weights and found.sha256 == sha256 and found.held_out_events < held_out_events:
+        raise SettingsError(
+            f"The encoder was fine-tuned on events that are to be held out: {found.held_out_events:,} were kept away "
+            f"from it, not {held_out_events:,}.",
+            hint="Fine-tune with the same --holdout-events.",
+        )
 
 
 def save_tuned(encoders_dir: Path, tuned: TunedEncoder, now_ms: int) -> Path:

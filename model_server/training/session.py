@@ -26,7 +26,7 @@ from model_server.registry.private import is_private
 from model_server.registry.save import save_version
 from model_server.registry.version import ModelVersion, TrainedModel
 from model_server.text.pretrained import open_text_encoder
-from model_server.text.tuned import read_tuned
+from model_server.text.tuned import check_kept_away, read_tuned
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.chosen import Choices, with_choices
@@ -127,6 +127,8 @@ class _Session:
             self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print, self._tuned)
         self._parent = self._champion_before() if team.leads else ""
         part = split_newest(dataset.interactions, request.holdout_events)
+        if self._tuned is not None:
+            check_kept_away(self._tuned, dataset.fingerprint, len(part.after))
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
         if self._options.epsilon is not None and request.encoder is not None:
             raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")

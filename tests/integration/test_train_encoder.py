@@ -20,7 +20,11 @@ from tests.support.planted import planted_model
 
 CPU = torch.device("cpu")
 # Who likes one thing of a group likes the others: nothing that a pretrained encoder could know.
-GROUPS = (("hammer", "violin", "lemon"), ("candle", "tractor", "poem"), ("scarf", "router", "walnut"))
+GROUPS = (
+    ("hammer", "violin", "lemon"), ("candle", "tractor", "poem"), ("scarf", "router", "walnut"),
+    ("anchor", "novel", "cheese"), ("ladder", "perfume", "goat"), ("mirror", "engine", "spinach"),
+)  # fmt: skip
+# 432 things: of the 43 that are held out at least 30 are asked for.
 THINGS = [
     f"{word} of maker {letter * 3}" for group in GROUPS for word in group for letter in "ABCDEFGHIJKLMNOPQRSTUVWX"
 ]
@@ -41,8 +45,8 @@ def write_shop(folder: Path) -> list[str]:
     with (folder / "clicks.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["user_id", "item_id", "ts"])
-        taken = [rng.permutation(np.flatnonzero(group_of == user % len(GROUPS)))[:20] for user in range(400)]
-        rows.writerows([f"u{user}", f"i{taken[user][step]}", 1_000 * step] for step in range(20) for user in range(400))
+        taken = [rng.permutation(np.flatnonzero(group_of == user // 2 % len(GROUPS)))[:40] for user in range(400)]
+        rows.writerows([f"u{user}", f"i{taken[user][step]}", 1_000 * step] for step in range(40) for user in range(400))
     with (folder / "items.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["item_id", "title"])

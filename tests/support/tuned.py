@@ -11,10 +11,11 @@ from model_server.text.tuned import Measured, TunedEncoder, TuningFindings
 NOW_MS = 1_795_352_701_000
 
 
-def measured(low: float = 0.01, high: float = 0.05) -> Measured:
+def measured(low: float = 0.01, high: float = 0.05, items: int = 40) -> Measured:
     """A gain that lies there."""
     return Measured(
         cases=50,
+        items=items,
         pretrained_hr10=0.2,
         tuned_hr10=0.25,
         pretrained_ndcg10=0.1,

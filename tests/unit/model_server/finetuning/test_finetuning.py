@@ -10,11 +10,12 @@ import torch
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
 from app.interests.state import Kind
-from model_server.finetuning.findings import measured_cold, measured_queries
+from model_server.finetuning.findings import compared, measured_cold, measured_queries
 from model_server.finetuning.layers import LowerStates, UpperLayers, lower_states
 from model_server.finetuning.loop import Finetuned, OnProgress, Progress, finetune
 from model_server.finetuning.material import Material, make_material
 from model_server.finetuning.options import FinetuningOptions
+from model_server.judging.metrics import CaseMetrics
 from model_server.text.minilm import MiniLm, pretrained_bert
 from model_server.training.checkpoint import Checkpoints
 from tests.support.model import interactions_of
@@ -89,6 +90,19 @@ def test_what_people_turn_down_together_is_not_learned() -> None:
     material = make_material(disliked, dataset.catalog, OPTIONS, np.random.default_rng(0))
     assert not material.batches.learnable
     assert not len(material.cold)
+
+
+def test_a_gain_on_one_item_that_many_took_is_none_on_items() -> None:
+    items, users = np.repeat(np.arange(40), 10), np.arange(400)
+    gain = np.where(items == 7, 1.0, -0.001)
+    before, after = (
+        CaseMetrics(hr10=each, recall10=each, ndcg10=each, mrr10=each, uncapped_recall10=each)
+        for each in (np.zeros(400), gain)
+    )
+    found = compared((items, users), before, after, seed=0)
+    assert compared((users,), before, after, seed=0).low > 0
+    assert found.low <= 0
+    assert found.items == 40
 
 
 def test_upper_layers_on_kept_lower_ones_say_what_the_whole_encoder_says(folder: Path) -> None:

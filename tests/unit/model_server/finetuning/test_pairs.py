@@ -71,7 +71,7 @@ def test_what_fits_as_well_as_the_partner_is_masked() -> None:
     rows = [(user, item, step) for user in range(20) for step, item in enumerate(((0, 1), (2, 3))[user % 2])]
     covisits = count_covisits(interactions_of(rows, users=20, items=6))
     twins = np.array([0, 1, 2, 3, 3, 5])  # items 3 and 4 say the same
-    queries = [Query("what", np.array([1, 5]))]
+    queries = [Query("what", np.array([1, 5]), 1)]
     batches = Batches(covisits, queries, twins, np.arange(5), Sizes(pairs=12, of_queries=4, hard=6))
     nearest = np.tile(np.arange(5), (6, 1))
     batch = batches.draw(nearest, np.random.default_rng(5))

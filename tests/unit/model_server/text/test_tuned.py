@@ -1,14 +1,23 @@
 """A fine-tuned encoder's folder: the same weights back, no damage unnoticed, and no text read by the wrong encoder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from app.errors import DataError, ModelVersionError
+from app.errors import DataError, ModelVersionError, SettingsError
 from model_server.text import minilm, pretrained
 from model_server.text.pretrained import FINGERPRINT, load_minilm, open_text_encoder, text_encoders
-from model_server.text.tuned import DESCRIPTION, WEIGHTS, Measured, TunedEncoder, read_tuned, save_tuned
+from model_server.text.tuned import (
+    DESCRIPTION,
+    WEIGHTS,
+    Measured,
+    TunedEncoder,
+    check_kept_away,
+    read_tuned,
+    save_tuned,
+)
 from tests.support.tiny_bert import write_tiny_bert
 from tests.support.tuned import NOW_MS, a_tuned_encoder, findings, measured
 
@@ -49,6 +58,7 @@ def test_where_it_does_not_help_it_is_the_pretrained_encoder(tmp_path: Path) -> 
         (measured(low=-0.01, high=0.01), measured(low=0.01, high=0.05), True),
         (measured(low=-0.01, high=0.01), measured(low=-0.01, high=0.01), False),
         (measured(low=0.01, high=0.05), measured(low=-0.05, high=-0.01), False),
+        (measured(low=0.01, high=0.05, items=29), measured(low=-0.01, high=0.01), False),
     ],
 )
 def test_it_helps_when_one_thing_is_surely_better_and_none_surely_worse(
@@ -104,3 +114,12 @@ def test_layers_that_do_not_fit_are_the_versions_fault_and_anything_else_is_not(
     for weights in ({}, misfits):
         with pytest.raises(DataError, match="cannot be loaded: CUDA out of memory"):
             load_minilm(tmp_path, CPU, print, "f", weights)
+
+
+def test_an_encoder_that_saw_what_is_held_out_is_refused() -> None:
+    tuned = a_tuned_encoder()  # four events of "abc" were kept away
+    check_kept_away(tuned, "abc", 4)
+    check_kept_away(tuned, "other data", 5)
+    check_kept_away(replace(tuned, weights={}), "abc", 5)
+    with pytest.raises(SettingsError, match="on events that are to be held out: 4 were kept away from it, not 5"):
+        check_kept_away(tuned, "abc", 5)
