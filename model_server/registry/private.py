@@ -23,5 +23,5 @@ Noise and drawing are of entropy that was not kept; the seed decides only the we
 known to everybody, so not covered: the catalogue and its texts (where no catalogue was given: which items anybody
 touched), which kinds of events there are, how many people there are, and what `data.json` and this card say of the data
 (number of events, first and last time, the sha256 of the source). Nothing was chosen by validation, and the version
-holds no counts, no blend and no ranker: whoever measures it on these people and publishes the result spends more. What is
-counted live beside it while it serves is of the people who are there then, and not covered either."""
+holds no counts, no blend and no ranker: whoever measures it on these people and publishes the result spends more. What
+is counted live beside it while it serves is of the people who are there then, and not covered either."""
