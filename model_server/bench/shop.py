@@ -89,7 +89,7 @@ def open_shop(model: TrainedModel, items: int, seed: int) -> BenchShop:
     texts = made.texts.numpy()
     rows = {item_id: row for row, item_id in enumerate(ids[:trained])}
     item_rows = ItemRows(ids[:trained])
-    index = ItemIndex(network, TrainedItems(rows, texts[:trained]), CPU, rows=item_rows)
+    index = ItemIndex(network, TrainedItems(rows, texts[:trained], {}), CPU, rows=item_rows)
     for start in range(0, items, 50_000):
         part = slice(start, min(start + 50_000, items))
         index.put([Listing(item_id, f"The title of {item_id}") for item_id in ids[part]], texts[part])

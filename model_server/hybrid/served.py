@@ -5,18 +5,26 @@ The scorer makes lists of it (model_server.scoring), evaluation measures it (mod
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 from torch import Tensor
 
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import Touches
 from model_server.hybrid.again import ServedRanker
-from model_server.hybrid.blend import Ordered
+from model_server.hybrid.blend import Ordered, blend, stacked
 from model_server.hybrid.sources import RETRIEVED, Asking, Hybrid, PopularSlots
+from model_server.hybrid.tastes import tasted
+from model_server.hybrid.worths import Offers, retrieved
+from model_server.items.search import Search
 from model_server.items.view import IndexView
 from model_server.model.continued import ContinuedEncoder
 from model_server.model.members import Network
 from model_server.model.sequences import sequence_batch
+
+_OF_NEW: Final = np.array([1, 10], np.float32)
+"""Weights of the network and of tastes among new items; for who comes back for nothing the network is alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,5 +65,31 @@ class ServedModel:
         retrieved = view.by_vector.best(queries, hidden, max(RETRIEVED, size))
         retrieved.counts.mul_(users.known.to(retrieved.counts.device))
         ordered = self.hybrid.best(view, Asking(users.touches, retrieved, hidden), popular, size)
+        ordered.counts[~users.known.numpy()] = 0
+        return ordered
+
+    def new(self, view: IndexView, search: Search, users: Users, hidden: Pairs, size: int) -> Ordered:
+        """Every user's `size` best of what the network was not trained on; none for a user of whom it knows nothing.
+
+        By what trained items are worth to the user that read like them and, for a user who comes back for things, by
+        how much of what that user takes reads like them.
+
+        Args:
+            view: of the item index.
+            search: its `new_items`.
+            users: B.
+            hidden: what they must not be shown.
+            size: K, at most.
+        """
+        ranked = search.best(users.vectors, hidden, max(RETRIEVED, size))
+        ranked.counts.mul_(users.known.to(ranked.counts.device))
+        found = [each.cpu().numpy() for each in (ranked.slots, ranked.scores, ranked.counts)]
+        offers = Offers(
+            users.touches.count,
+            [retrieved(*found), tasted(view.tastes, users.touches)],
+            hidden,
+            ~view.hidden.cpu().numpy(),
+        )
+        ordered = stacked((blend(worths, _OF_NEW, size) for worths in offers.worths()), size)
         ordered.counts[~users.known.numpy()] = 0
         return ordered

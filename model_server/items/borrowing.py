@@ -1,11 +1,13 @@
-"""What an untrained item is worth to whom: it borrows the vectors of the trained items that its text is nearest to.
+"""What an untrained item is worth to whom: it borrows from the trained items that its text is nearest to.
 
 A trained vector says who takes an item; a text alone says what it is. So a new item is held to be taken by those who
 take what it reads like: its vector is the mean of theirs, the nearer the more (kernel regression, Nadaraya and Watson,
 1964). An inner product with it is the mean logit of those items. It is shorter than theirs where they do not agree, and
-stays so. DECISIONS.md has what it was compared with. Pure tensor work; knows no index.
+stays so. For people who come back for things the same lenders say what a user's own count of them is worth.
+DECISIONS.md has what both were compared with. Pure tensor work; knows no index.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -14,34 +16,64 @@ from torch import Tensor
 LENDERS: Final = 50_000
 """Trained items that are looked at, at most: evenly taken from all."""
 
-_NEAREST: Final = 60
-_SHARPNESS: Final = 6
+NEAREST: Final = 60
+"""Lenders of an item, at most."""
+
+_OF_VECTORS: Final = 6
+_OF_TASTES: Final = 16
 _AT_ONCE: Final = 1 << 22  # likenesses: 16 MB
 _BLOCK: Final = 8_192  # lenders whose texts are brought to full precision in one go
+_GATHERED: Final = 1_024  # items whose lenders' vectors are in memory at once
 
 
-def borrowed(texts: Tensor, lender_texts: Tensor, lender_vectors: Tensor) -> Tensor:
-    """The vectors of items by their texts.
+@dataclass(frozen=True, slots=True, eq=False)
+class Loans:
+    """From whom N items borrow, K lenders each, the nearest first.
+
+    Args:
+        lenders: (N, K) int64, numbers among all trained items.
+        likeness: (N, K) float32, cosines, 0 where the texts are not alike.
+    """
+
+    lenders: Tensor
+    likeness: Tensor
+
+    def vectors(self, lender_vectors: Tensor) -> Tensor:
+        """(N, D) the means of (R, D); zeros where nothing reads alike."""
+        weights = _shares(self.likeness**_OF_VECTORS)
+        parts = zip(torch.split(weights, _GATHERED), torch.split(self.lenders, _GATHERED), strict=True)
+        return torch.cat([torch.einsum("nk,nkd->nd", part, lender_vectors[who]) for part, who in parts])
+
+    def tastes(self, popularity: Tensor) -> Tensor:
+        """(N, K) what each time is worth that a user took a lender: what is the user's own, and not everybody's.
+
+        A user who took much of what reads like an item takes that, unless everybody does (`popularity`, (R,) counts).
+        """
+        weights = _shares(self.likeness**_OF_TASTES)
+        everybody = (weights * popularity[self.lenders]).sum(dim=1, keepdim=True)
+        return weights / (1 + everybody)
+
+
+def loans(texts: Tensor, lender_texts: Tensor) -> Loans:
+    """From whom items borrow, by their texts.
 
     Args:
         texts: (N, T) float32, of length 1.
         lender_texts: (R, T) of trained items, in any precision.
-        lender_vectors: (R, D) float32, theirs.
-
-    Returns:
-        (N, D); zeros where no lender's text is like the item's, or where there are no lenders.
     """
     step = max(1, -(-len(lender_texts) // LENDERS))
-    lender_texts, lender_vectors = lender_texts[::step], lender_vectors[::step]
-    if not len(lender_texts):
-        return lender_vectors.new_zeros(len(texts), lender_vectors.shape[1])
-    at_once = max(1, _AT_ONCE // len(lender_texts))
-    return torch.cat([_borrowed(part, lender_texts, lender_vectors) for part in torch.split(texts, at_once)])
+    some = lender_texts[::step]
+    at_once = max(1, _AT_ONCE // max(1, len(some)))
+    parts = [_nearest(part, some) for part in torch.split(texts, at_once)]
+    return Loans(torch.cat([part.lenders for part in parts]) * step, torch.cat([part.likeness for part in parts]))
 
 
-def _borrowed(texts: Tensor, lender_texts: Tensor, lender_vectors: Tensor) -> Tensor:
-    likeness = torch.cat([texts @ block.float().T for block in torch.split(lender_texts, _BLOCK)], dim=1)
-    nearest = likeness.topk(min(_NEAREST, likeness.shape[1]), dim=1)
-    weights = nearest.values.clamp(min=0) ** _SHARPNESS
-    weights /= weights.sum(dim=1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
-    return torch.einsum("nk,nkd->nd", weights, lender_vectors[nearest.indices])
+def _nearest(texts: Tensor, lender_texts: Tensor) -> Loans:
+    blocks = torch.split(lender_texts, _BLOCK)
+    likeness = torch.cat([texts @ block.float().T for block in blocks], dim=1)
+    nearest = likeness.topk(min(NEAREST, likeness.shape[1]), dim=1)
+    return Loans(nearest.indices, nearest.values.clamp(min=0))
+
+
+def _shares(weights: Tensor) -> Tensor:
+    return weights / weights.sum(dim=1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)

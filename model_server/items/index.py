@@ -11,6 +11,7 @@ This module does not know Kafka, and not where text embeddings come from.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,10 +20,11 @@ from torch import Tensor
 
 from app.contracts.catalog import Promotion
 from model_server.items.approximate import NOTHING, ApproximateIndex
-from model_server.items.borrowing import borrowed
+from model_server.items.borrowing import NEAREST, loans
 from model_server.items.live_search import LiveSearch
 from model_server.items.rows import ItemRows
 from model_server.items.search import BLOCK, ExactSearch
+from model_server.items.tastes import Tastes
 from model_server.items.view import IndexView, ItemCounts, ItemTower, Listing, TrainedItems
 from model_server.model.network import COLD
 
@@ -30,6 +32,15 @@ _START_CAPACITY = 1_024  # doubled when full: always whole blocks
 _PLACED_AT_ONCE = 50_000
 _MINUS_INFINITY = float("-inf")
 APPROXIMATE_FROM = 50_000  # items, on a CPU: where a lone user's exact search would take as long as the encoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lent:
+    """(n, D), (n, K) and (n, K) of n new items, see `Loans`."""
+
+    vectors: Tensor
+    lenders: NDArray[np.int64]
+    tastes: NDArray[np.float32]
 
 
 class ItemIndex:
@@ -81,6 +92,9 @@ class ItemIndex:
         self._vectors_made = 0
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
         ordered = sorted(trained.rows, key=trained.rows.__getitem__)
+        self._tastes = Tastes(min(NEAREST, len(ordered)))
+        counts = [trained.popularity.get(item_id, 0.0) for item_id in ordered]
+        self._popularity = torch.tensor(counts, dtype=torch.float32, device=device)  # of the lenders
         for start in range(0, len(ordered), _PLACED_AT_ONCE):  # a copy of all texts would be the peak of all memory
             part = ordered[start : start + _PLACED_AT_ONCE]
             made = self._vectors(part, trained.texts[[trained.rows[item_id] for item_id in part]])
@@ -105,18 +119,17 @@ class ItemIndex:
         if not listings:
             return
         vectors, placed = self._vectors([listing.item_id for listing in listings], texts)
-        loans = self._loans(listings, placed)
+        lent = self._lent(listings, placed)
         with self._lock:
             self._make_room(listings)
             self._place(listings, vectors, placed)
             self._show(listings)
-            fresh = [place for place, listing in enumerate(listings) if listing.item_id in self._new]
-            slots = [self._position[listing.item_id] for listing in listings]
-            self._by_vector.put(slots, vectors)
-            if fresh:
-                lent = loans[fresh]
-                self._borrowed[[slots[place] for place in fresh]] = lent
-                self._by_borrowed.put([slots[place] for place in fresh], lent)
+            self._by_vector.put([self._position[listing.item_id] for listing in listings], vectors)
+            if lent is not None:
+                slots = [self._position[listing.item_id] for listing in listings if listing.item_id in self._new]
+                self._borrowed[slots] = lent.vectors
+                self._by_borrowed.put(slots, lent.vectors)
+                self._tastes.put(slots, lent.lenders, lent.tastes)
         self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
@@ -137,7 +150,9 @@ class ItemIndex:
                 self._promoted.pop(item_id, None)
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
-            self._by_borrowed.drop([self._new.pop(item_id) for item_id in item_ids if item_id in self._new])
+            gone = [self._new.pop(item_id) for item_id in item_ids if item_id in self._new]
+            self._by_borrowed.drop(gone)
+            self._tastes.drop(gone)
             self._changed()
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
@@ -157,6 +172,7 @@ class ItemIndex:
                 penalty=self._penalty[:used],
                 by_vector=self._by_vector.over(self._item_vectors, self._exact),
                 new_items=self._by_borrowed.over(self._borrowed, self._exact_new) if self._new else None,
+                tastes=self._tastes.table(used),
                 version=self._version,
                 ids=self._ids,
                 titles=self._titles,
@@ -205,14 +221,18 @@ class ItemIndex:
         return self._tower.item_vectors(rows.to(torch.int64), placed), placed
 
     @torch.inference_mode()
-    def _loans(self, listings: Sequence[Listing], texts: Tensor) -> Tensor:
-        """(N, D) what untrained items borrow, zeros for trained ones. Trained items were placed first."""
-        loans = self._item_vectors.new_zeros(len(listings), self._item_vectors.shape[1])
+    def _lent(self, listings: Sequence[Listing], texts: Tensor) -> "_Lent | None":
+        """What the untrained ones borrow, in their order. The first slots are those of the trained items."""
         untrained = [place for place, each in enumerate(listings) if each.item_id not in self._trained.rows]
-        if untrained:
-            lenders = len(self._trained.rows)
-            loans[untrained] = borrowed(texts[untrained], self._texts[:lenders], self._item_vectors[:lenders])
-        return loans
+        if not untrained:
+            return None
+        lenders = len(self._trained.rows)
+        found = loans(texts[untrained], self._texts[:lenders])
+        return _Lent(
+            found.vectors(self._item_vectors[:lenders]),
+            found.lenders.cpu().numpy(),
+            found.tastes(self._popularity).cpu().numpy(),
+        )
 
     def _make_room(self, listings: Sequence[Listing]) -> None:
         """Let the items that were unlisted the longest give their slots to new ones."""

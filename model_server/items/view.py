@@ -11,6 +11,7 @@ from torch import Tensor
 from app.contracts.catalog import Promotion
 from model_server.items.rows import ItemRows
 from model_server.items.search import Search
+from model_server.items.tastes import TasteTable
 
 
 class ItemTower(Protocol):
@@ -27,10 +28,12 @@ class TrainedItems:
     Args:
         rows: item id -> row of the ID table.
         texts: (N, T) float32 text embeddings, by row.
+        popularity: item id -> count at the training.
     """
 
     rows: Mapping[str, int]
     texts: NDArray[np.float32]
+    popularity: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class IndexView:
         by_vector: finds sellable items by their vectors.
         new_items: finds sellable items that the model was not trained on, by the vectors that they borrow
             (model_server.items.borrowing); None where there are none.
+        tastes: what users' own counts are worth to these.
         version: another number whenever ids, slots, titles or what is sellable have changed.
         ids: item id by slot.
         titles: title by slot; empty where the catalog gave none.
@@ -77,6 +81,7 @@ class IndexView:
     penalty: Tensor
     by_vector: Search
     new_items: Search | None
+    tastes: TasteTable
     version: int
     ids: Sequence[str]
     titles: Sequence[str]

@@ -124,4 +124,4 @@ def trained_items(model: TrainedModel) -> TrainedItems:
     """The items whose ID embedding has learned something: those that somebody touched before the cut."""
     touched = model.popularity.weights
     rows = {item_id: row for row, item_id in enumerate(model.item_ids) if item_id in touched}
-    return TrainedItems(rows, model.texts)
+    return TrainedItems(rows, model.texts, touched)

@@ -7,7 +7,7 @@ little padding, and beyond about 128 users a CPU gets slower per user.
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -168,7 +168,7 @@ class Scorer:
         names, found = self._model.hybrid.names, {}
         for hide, size in self._sizes[Source.FOR_YOU].items():
             ordered = self._model.best(view, chunk.users, chunk.hidden(hide), popular, size)
-            found[Source.FOR_YOU, hide] = self._explained(chunk, ordered, names)
+            found[Source.FOR_YOU, hide] = self._explained(chunk, ordered, names, view.vectors)
         return found
 
     def _again(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
@@ -179,11 +179,11 @@ class Scorer:
         found = {}
         for hide, size in self._sizes[Source.AGAIN].items():
             ordered = ranker.best(view, chunk.visitors, chunk.hidden(hide), size)
-            found[Source.AGAIN, hide] = self._explained(chunk, ordered, ranker.names)
+            found[Source.AGAIN, hide] = self._explained(chunk, ordered, ranker.names, view.vectors)
         return found
 
-    def _explained(self, chunk: _Chunk, ordered: Ordered, names: tuple[str, ...]) -> Explained:
-        vectors = chunk.view.vectors
+    def _explained(self, chunk: _Chunk, ordered: Ordered, names: tuple[str, ...], vectors: Tensor) -> Explained:
+        """With the anchor nearest to each by these (N, *) vectors or texts."""
         slots = torch.from_numpy(ordered.slots).to(self._device)
         return Explained(
             slots=ordered.slots,
@@ -195,27 +195,19 @@ class Scorer:
         )
 
     def _new_items(self, chunk: _Chunk) -> dict[tuple[Source, Hiding], Explained]:
-        """Items that the network was not trained on, by what those are worth to the user that read like them.
+        """Items that the network was not trained on.
 
-        A source of their own, because a softmax trained on other items ranks them badly against those.
+        A source of their own, because a softmax trained on other items ranks them badly against those. Nearest are the
+        anchors whose texts are.
         """
-        view, users = chunk.view, chunk.users
-        search = view.new_items
+        view, search = chunk.view, chunk.view.new_items
         if search is None:
             return {}
-        anchors = chunk.anchors_in(view.texts)
         found = {}
         for hide, size in self._sizes[Source.NEW].items():
-            ranked = search.best(users.vectors, chunk.hidden(hide), size)
-            ranked.counts.mul_(users.known.to(ranked.counts.device))  # whoever touched nothing has no query
-            slots, scores, counts = (each.cpu().numpy() for each in (ranked.slots, ranked.scores, ranked.counts))
-            found[Source.NEW, hide] = Explained(
-                slots=slots,
-                scores=scores,
-                counts=counts,
-                nearest=nearest(rows_of(view.texts, ranked.slots), anchors).cpu().numpy(),
-                said=np.zeros(slots.shape, np.int64),
-                names=(Source.NEW.value,),
+            ordered = self._model.new(view, search, chunk.users, chunk.hidden(hide), size)
+            found[Source.NEW, hide] = self._explained(
+                chunk, replace(ordered, sources=np.zeros_like(ordered.sources)), (Source.NEW.value,), view.texts
             )
         return found
 

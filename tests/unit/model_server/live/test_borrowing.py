@@ -1,10 +1,11 @@
 """A new item borrows from what it reads like."""
 
+import pytest
 import torch
 from pytest import MonkeyPatch
 
 from model_server.items import borrowing
-from model_server.items.borrowing import borrowed
+from model_server.items.borrowing import loans
 
 UNIT = torch.nn.functional.normalize
 
@@ -17,6 +18,10 @@ def lenders(count: int, width: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
         torch.eye(2, width)[kind] + 0.05 * torch.randn(count, width, generator=generator) for _ in range(2)
     )
     return UNIT(texts, dim=1), UNIT(vectors, dim=1)
+
+
+def borrowed(texts: torch.Tensor, lender_texts: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    return loans(texts, lender_texts).vectors(vectors)
 
 
 def test_the_vector_is_the_mean_of_those_that_read_alike() -> None:
@@ -54,3 +59,22 @@ def test_of_too_many_lenders_some_are_asked(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(borrowing, "LENDERS", 100)
     some = borrowed(texts[:1], texts, vectors)
     assert torch.equal(some, borrowed(texts[:1], texts[::4], vectors[::4]))
+
+
+def test_lenders_are_numbered_among_all(monkeypatch: MonkeyPatch) -> None:
+    texts, _ = lenders(400)
+    monkeypatch.setattr(borrowing, "LENDERS", 100)
+    found = loans(texts[8:9], texts)
+    assert found.lenders[0, 0] == 8
+    assert (found.lenders % 4 == 0).all()
+    assert torch.allclose(found.likeness[0], texts[found.lenders[0]] @ texts[8], atol=1e-6)
+
+
+def test_a_taste_is_worth_more_where_not_everybody_shares_it() -> None:
+    texts, _ = lenders(200)
+    popularity = torch.ones(200)
+    popularity[100:] = 9.0
+    rare, common = loans(torch.eye(2, 6), texts).tastes(popularity).sum(dim=1).tolist()
+    assert rare == pytest.approx(1 / 2)
+    assert common == pytest.approx(1 / 10)
+    assert not loans(torch.zeros(1, 6), texts).tastes(popularity).any()

@@ -143,6 +143,18 @@ def test_a_new_item_is_recommended_from_its_text_at_once() -> None:
     assert lists["new"][0].reason == "New: similar to BIRD-2"
 
 
+def test_new_items_are_told_apart_by_what_a_user_comes_back_for() -> None:
+    shop = Shop()
+    shop.offer(**{"new-bird": "bird bird brandnew", "new-rock": "rock rock brandnew"})
+    last = [Interaction(f"bird-{number}", Kind.VIEW, 40_000_000 + number) for number in range(3)]
+    once = Interaction("rock-1", Kind.PURCHASE, 1_000)
+    again = [Interaction("rock-1", Kind.PURCHASE, 2_000_000 * visit) for visit in range(1, 20)]
+    passing, faithful = shop.score(state_of(once, *last), state_of(once, *again, *last))
+    assert ids(passing["new"]) == ["new-bird", "new-rock"]
+    assert ids(faithful["new"]) == ["new-rock", "new-bird"]
+    assert faithful["new"][0].reason == "New: similar to ROCK-1"
+
+
 def test_a_new_item_in_the_history_counts() -> None:
     shop = Shop(HOME)
     shop.offer(fresh="fish fish brandnew")
