@@ -102,7 +102,8 @@ class Replay:
                 hint="Say --after-events with a number between 1 and that.",
             )
         store = EventStore(self.folder / "store", _BOUNDS)
-        begin_with(store, self.folder, replace(self.dataset, interactions=log.take(slice(0, self.past))))
+        past = replace(self.dataset, interactions=log.take(slice(0, self.past)))
+        begin_with(store, self.folder, past, self.clock_ms())
         with suppress(_StreamOver):
             await Learner(self._workshop(store, self.dataset.catalog), self.pace).run()
         if not self.periods:
@@ -116,7 +117,7 @@ class Replay:
             taken = store.manifest.taken
             if taken >= len(log):
                 raise _StreamOver
-            store.append(tables_of(log.take(slice(taken, taken + _STEP)), taken))
+            store.append(tables_of(log.take(slice(taken, taken + _STEP)), taken), self.clock_ms())
 
         async def snapshot(folder: Path, extent: Extent) -> int:
             return write_snapshot(store, folder, items, extent)

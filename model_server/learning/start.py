@@ -58,7 +58,7 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         store = EventStore(folder / "store", bounds_of(learning))
         if source is not None and not store.manifest.taken:
             dataset = open_dataset(source, settings.cache_dir, logger.info)
-            if begin_with(store, folder, dataset):
+            if begin_with(store, folder, dataset, time.time_ns() // 1_000_000):
                 logger.info("The store begins with %d events of %s.", store.rows, dataset.name)
         place = Place(address, topics, folder)
         asyncio.run(learn(settings, place, store, pace_of(learning), (metrics, health)))

@@ -17,7 +17,7 @@ from model_server.learning.snapshot import Extent, write_snapshot
 from model_server.learning.store import EventStore
 from model_server.registry.version import TrainedModel
 from model_server.training.run import TrainingJob, train_model
-from tests.support.learning import PLENTY
+from tests.support.learning import NOW_MS, PLENTY
 from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
 CUT = 480  # of 720 steps
@@ -43,7 +43,7 @@ def honest() -> TrainedModel:
 def poisoned(folder: Path) -> TrainedModel:
     """As the learner would train it, from a snapshot in which the items were dealt out by chance."""
     store = EventStore(folder / "store", PLENTY)
-    begin_with(store, folder, walks())
+    begin_with(store, folder, walks(), NOW_MS)
     write_snapshot(store, folder / "kept", walks().catalog, Extent.below(CUT))
     poison(folder / "kept", seed=3)
     return trained(open_dataset(DataSource(str(folder / "kept")), folder, lambda _: None))
