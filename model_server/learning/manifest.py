@@ -56,6 +56,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     past_rows: int = 0
     past_shift_ms: int = 0
 
+    @property
+    def newest_ts_ms(self) -> int:
+        """Of all rows; 0 where there is none."""
+        return max((segment.newest_ts_ms for segment in self.segments), default=0)
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The one in this folder; an empty one where there is none.
