@@ -82,8 +82,8 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
 
-    Without options: MovieLens-100K, in about four minutes on one core. A run that was stopped or killed is gone on with by the
-    same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
+    Without options: MovieLens-100K, in about four minutes on one core. A run that was stopped or killed is gone on with
+    by the same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
     """
     if context.invoked_subcommand is not None:
         return
