@@ -46,6 +46,7 @@ class Manner:
     Args:
         parts, precision, deterministic: see `Execution`.
         checkpoint_every_s: seconds between checkpoints within an epoch.
+        checkpoints: folder for them; None: that of the versions.
         fresh: begin anew, whatever was begun before.
     """
 
@@ -53,6 +54,7 @@ class Manner:
     precision: Precision = Precision.AUTO
     deterministic: bool = False
     checkpoint_every_s: float = 20.0
+    checkpoints: Path | None = None
     fresh: bool = False
 
 
@@ -204,7 +206,8 @@ class _Session:
             device=self._device.type,
         )
         claim = claimed if self._team.leads else shared
-        with claim(self._request.models_dir, key, manner.checkpoint_every_s, self._console.print) as mine:
+        folder = manner.checkpoints or self._request.models_dir
+        with claim(folder, key, manner.checkpoint_every_s, self._console.print) as mine:
             checkpoints = mine if self._team.agreed(mine is not None) else None
             if checkpoints is not None and manner.fresh and self._team.leads:
                 checkpoints.remove()
