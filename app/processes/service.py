@@ -41,7 +41,7 @@ class Service(Program):
     def __init__(self, launch: Launch) -> None:
         super().__init__(
             f"`riverrun {launch.name}`",
-            lambda own: (sys.executable, "-m", "app.cli.main", launch.name, *launch.options(own)),
+            lambda own: (sys.executable, "-P", "-m", "app.cli.main", launch.name, *launch.options(own)),
             launch.environment,
         )
         self._url = f"http://{_HOST}:{launch.port}"

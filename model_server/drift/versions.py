@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from model_server.drift.psi import psi
-from model_server.drift.reference import ITEM_BINS, UNTRAINED, Reference, tenths_of
+from model_server.drift.reference import Reference
 from model_server.model.members import each_of
 from model_server.registry.version import ModelVersion, TrainedModel
 
@@ -36,8 +36,8 @@ class Comparison:
     """See the module.
 
     Attributes:
-        psi: by what: `kinds`, `hours`, `activity` where both versions have a reference, and `popularity`: decayed
-            counts by tenth of the older version's popularity, with items that it did not know as an eleventh.
+        psi: by what: `kinds`, `hours`, `items` (each by tenth of the popularity before them) and `activity`; empty
+            where a version has no reference.
         figures: name -> before and after: `items`, `events`, `id_norm` (mean length of the learned ID embeddings) and
             what validation said.
         items_gone, items_come: trained items that only one of them knows.
@@ -64,7 +64,7 @@ def compared(before: ModelVersion, after: ModelVersion, seed: int = 0) -> Compar
     known = set(new.item_ids)
     shared = [item_id for item_id in old.item_ids if item_id in known]
     return Comparison(
-        psi=_events(old.reference, new.reference) | {"popularity": _popularity(old, new)},
+        psi=_events(old.reference, new.reference),
         figures=_figures(old, new),
         items_gone=len(old.item_ids) - len(shared),
         items_come=len(new.item_ids) - len(shared),
@@ -103,16 +103,7 @@ def _vectors(model: TrainedModel, item_ids: Sequence[str]) -> torch.Tensor:
 def _events(before: Reference | None, after: Reference | None) -> dict[str, float]:
     if before is None or after is None:
         return {}
-    return {name: psi(getattr(before, name), getattr(after, name)) for name in ("kinds", "hours", "activity")}
-
-
-def _popularity(old: TrainedModel, new: TrainedModel) -> float:
-    tenths = tenths_of(old.popularity.weights)
-    counts = np.zeros((2, ITEM_BINS))
-    for row, model in enumerate((old, new)):
-        for item_id, weight in model.popularity.weights.items():
-            counts[row, tenths.get(item_id, UNTRAINED)] += weight
-    return psi(*counts)
+    return {name: psi(getattr(before, name), getattr(after, name)) for name in ("kinds", "hours", "items", "activity")}
 
 
 def _figures(old: TrainedModel, new: TrainedModel) -> dict[str, Change]:

@@ -15,6 +15,7 @@ from model_server.finetuning.options import FinetuningOptions
 from model_server.finetuning.queries import QueryMaker
 from model_server.finetuning.universe import choose_items
 from model_server.finetuning.validation import ColdCases, QueryCases, cold_cases, query_cases
+from model_server.model.sequences import NEGATIVE_KINDS
 
 _VALIDATION_QUERIES = 1_000
 
@@ -41,8 +42,12 @@ class Material:
 def make_material(
     log: Interactions, catalog: Sequence[CatalogItem], options: FinetuningOptions, rng: np.random.Generator
 ) -> Material:
-    """From what may be learned from; the catalog is in the order of `log.item_ids`."""
-    universe = choose_items(log, options.items, options.cold_share, rng)
+    """From what may be learned from; the catalog is in the order of `log.item_ids`.
+
+    What turns an item down is left out: things that somebody disliked do not go together.
+    """
+    liked = log.take(~np.isin(log.kinds, sorted(NEGATIVE_KINDS)))
+    universe = choose_items(liked, options.items, options.cold_share, rng)
     items = [catalog[place] for place in universe.items]
     warm, cold = np.flatnonzero(~universe.cold), np.flatnonzero(universe.cold)
     maker = QueryMaker(items)

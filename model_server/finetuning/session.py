@@ -57,15 +57,14 @@ def run_finetuning(request: FinetuningRequest, settings: Settings) -> Path:
     device = resolve_device(settings.scoring.device)
     dataset = open_dataset(request.source, settings.cache_dir, console.print)
     pretrained = fetch(MINILM, settings.cache_dir, console.print)
-    tuned = _tuned(request, dataset, pretrained, device, console)
-    folder = save_tuned(request.models_dir / "encoders", tuned, time.time_ns() // 1_000_000)
+    folder, tuned = _saved(request, dataset, pretrained, device, console)
     _report(folder, tuned, as_json=request.as_json)
     return folder
 
 
-def _tuned(
+def _saved(
     request: FinetuningRequest, dataset: Dataset, pretrained: Path, device: torch.device, console: Console
-) -> TunedEncoder:
+) -> tuple[Path, TunedEncoder]:
     options, log = request.options, split_newest(dataset.interactions, request.holdout_events).before
     material = make_material(log, dataset.catalog, options, np.random.default_rng(options.seed))
     _check_enough(material)
@@ -85,9 +84,11 @@ def _tuned(
         lower = lower_states(pretrained, material.texts, options.layers, device, bar.on_texts)
         trained = finetune(pretrained, material, lower, options, bar.on_progress, checkpoints)
         findings = _findings(request, dataset, len(log), material, trained)
-        if checkpoints is not None:
+        tuned = TunedEncoder(FINGERPRINT, trained.weights if findings.helps else {}, findings)
+        folder = save_tuned(request.models_dir / "encoders", tuned, time.time_ns() // 1_000_000)
+        if checkpoints is not None:  # not before: a full disk must not cost the training
             checkpoints.remove()
-    return TunedEncoder(FINGERPRINT, trained.weights if findings.helps else {}, findings)
+    return folder, tuned
 
 
 def _findings(

@@ -41,6 +41,7 @@ async def follow_catalog(
         if not caught_up:
             caught_up = all(positions[partition] >= end for partition, end in goal.items())
         if caught_up and not ready.is_set() and not shelf.unencoded:
+            await shelf.lend_again()  # what came before the items that it reads like
             ready.set()
             logger.info("The catalog is there: %d items can be recommended.", index.counts().sellable)
         behind = sum((consumer.highwater(partition) or 0) - position for partition, position in positions.items())

@@ -30,6 +30,7 @@ from model_server.model.network import COLD
 
 _START_CAPACITY = 1_024  # doubled when full: always whole blocks
 _PLACED_AT_ONCE = 50_000
+_LENT_AT_ONCE = 8_192
 _MINUS_INFINITY = float("-inf")
 APPROXIMATE_FROM = 50_000  # items, on a CPU: where a lone user's exact search would take as long as the encoder
 
@@ -119,17 +120,32 @@ class ItemIndex:
         if not listings:
             return
         vectors, placed = self._vectors([listing.item_id for listing in listings], texts)
-        lent = self._lent(listings, placed)
+        untrained = [place for place, each in enumerate(listings) if each.item_id not in self._trained.rows]
+        lent = self._lent(placed[untrained]) if untrained else None
         with self._lock:
             self._make_room(listings)
             self._place(listings, vectors, placed)
             self._show(listings)
             self._by_vector.put([self._position[listing.item_id] for listing in listings], vectors)
             if lent is not None:
-                slots = [self._position[listing.item_id] for listing in listings if listing.item_id in self._new]
-                self._borrowed[slots] = lent.vectors
-                self._by_borrowed.put(slots, lent.vectors)
-                self._tastes.put(slots, lent.lenders, lent.tastes)
+                self._lend([self._position[listings[place].item_id] for place in untrained], lent)
+        self._tend()
+
+    def lend_again(self) -> None:
+        """Let new items borrow anew, for when all of the catalog was put.
+
+        Nothing is done where the trained items had texts from the start. Where they have none but the catalog's, what
+        was put before its lenders has borrowed nothing.
+        """
+        if self._trained.texts.any():
+            return
+        new = list(self._new.values())
+        for start in range(0, len(new), _LENT_AT_ONCE):
+            slots = new[start : start + _LENT_AT_ONCE]
+            lent = self._lent(self._texts[slots].float())
+            with self._lock:
+                self._lend(slots, lent)
+                self._changed()
         self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
@@ -221,18 +237,20 @@ class ItemIndex:
         return self._tower.item_vectors(rows.to(torch.int64), placed), placed
 
     @torch.inference_mode()
-    def _lent(self, listings: Sequence[Listing], texts: Tensor) -> "_Lent | None":
-        """What the untrained ones borrow, in their order. The first slots are those of the trained items."""
-        untrained = [place for place, each in enumerate(listings) if each.item_id not in self._trained.rows]
-        if not untrained:
-            return None
+    def _lent(self, texts: Tensor) -> _Lent:
+        """What items of these (n, T) texts borrow. The first slots are those of the trained items."""
         lenders = len(self._trained.rows)
-        found = loans(texts[untrained], self._texts[:lenders])
+        found = loans(texts, self._texts[:lenders])
         return _Lent(
             found.vectors(self._item_vectors[:lenders]),
             found.lenders.cpu().numpy(),
             found.tastes(self._popularity).cpu().numpy(),
         )
+
+    def _lend(self, slots: list[int], lent: _Lent) -> None:
+        self._borrowed[slots] = lent.vectors
+        self._by_borrowed.put(slots, lent.vectors)
+        self._tastes.put(slots, lent.lenders, lent.tastes)
 
     def _make_room(self, listings: Sequence[Listing]) -> None:
         """Let the items that were unlisted the longest give their slots to new ones."""

@@ -78,6 +78,10 @@ class Shelf:
             self._write(partial(self._index.retitle, retitled)),
         )
 
+    async def lend_again(self) -> None:
+        """Let new items borrow anew, after all that was stocked and encoded so far."""
+        await self._write(self._index.lend_again)
+
     async def encode_forever(self) -> None:
         """Encode what waits, the oldest news first."""
         while True:

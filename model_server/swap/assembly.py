@@ -63,7 +63,7 @@ class Assembly:
 
 
 def assemble(version: ModelVersion, installation: Installation, metrics: Metrics, redoing: Executor) -> Assembly:
-    """Put it together; the ranker's tables are redone in the thread `redoing`."""
+    """Put it together; it counts in `metrics`, and the ranker's tables are redone in the thread `redoing`."""
     settings, model, device = installation.settings, version.model, installation.device
     rows = ItemRows(model.item_ids)
     index = ItemIndex(model.network, trained_items(model), device, rows=rows)

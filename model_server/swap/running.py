@@ -39,17 +39,20 @@ class Running:
         assembly: the version.
         installation: what it serves.
         metrics: the process's.
+        unseen: the version's own, in which it counts; they become the process's while it serves.
         redoing: where its ranker's tables are redone.
     """
 
-    def __init__(self, assembly: Assembly, installation: Installation, metrics: Metrics, redoing: Executor) -> None:
+    def __init__(
+        self, assembly: Assembly, installation: Installation, metrics: Metrics, unseen: Metrics, redoing: Executor
+    ) -> None:
         self._redoing = redoing
         self.assembly = assembly
         self.catalog_read = asyncio.Event()
         self.counted = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
         self._nowhere = Metrics(table.TABLE)
-        self.unseen = Metrics(())
+        self.unseen = unseen
         self.unseen.become(self._nowhere)
         self._device = str(installation.device)
         self._metrics = metrics
@@ -146,12 +149,13 @@ async def running(
     async with AsyncExitStack() as stack:
         redoing = background_thread("ranking-tables")
         stack.callback(redoing.shutdown, wait=False, cancel_futures=True)
-        assembly = await loop.run_in_executor(thread, assemble, version, installation, metrics, redoing)
+        unseen = Metrics(table.TABLE)
+        assembly = await loop.run_in_executor(thread, assemble, version, installation, unseen, redoing)
         catalog = await stack.enter_async_context(tail(topics.catalog))
         events = await stack.enter_async_context(tail(topics.events, gather_bytes=_GATHERED_EVENT_BYTES))
         encoder = await loop.run_in_executor(thread, installation.encoder_of, version.model.tuned)
         shelf = stack.enter_context(Shelf(assembly.index, encoder))
-        one = Running(assembly, installation, metrics, redoing)
+        one = Running(assembly, installation, metrics, unseen, redoing)
         stack.callback(one.hide)
         stack.push_async_callback(_end, one.tasks)
         one.tasks += [

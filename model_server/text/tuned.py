@@ -138,7 +138,7 @@ def read_tuned(folder: Path) -> TunedEncoder:
         content = (folder / WEIGHTS).read_bytes() if description.weights else b""
     except (OSError, msgspec.DecodeError) as error:
         raise ModelVersionError(f"{folder} holds no fine-tuned encoder: {error}.", hint=_HINT) from error
-    if not content:
+    if not description.weights:
         return TunedEncoder(description.base, {}, description.findings)
     if _digest(content) != description.weights:
         raise ModelVersionError(f"{folder / WEIGHTS} is truncated or was changed: its sha256 differs.", hint=_HINT)

@@ -92,7 +92,7 @@ def train_model(
         hybrid=fit_hybrid(trained.network, vectors, by_row, everything, job.popularity_half_life_days),
         data=described(job, options),
         metrics=_metrics(trained, peak.mb()) | findings(ranks, by_row, len(warm)),
-        reference=reference_of(job.interactions, popularity.weights),
+        reference=reference_of(job.interactions, job.popularity_half_life_days),
     )
 
 

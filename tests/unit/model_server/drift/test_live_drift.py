@@ -3,6 +3,7 @@
 import numpy as np
 
 from app.contracts.recommendations import RecommendedItem
+from app.data.popularity import popularity_of
 from app.interests.state import Kind
 from app.observability import Metrics
 from app.surfaces.touches import History, history_of
@@ -22,7 +23,7 @@ LOG = interactions_of(
     users=50,
     items=ITEMS,
 )
-REFERENCE = reference_of(LOG, POPULARITY)
+REFERENCE = reference_of(LOG, half_life_days=30)
 
 
 def drift_of(reference: Reference | None = REFERENCE) -> tuple[LiveDrift, Metrics]:
@@ -56,6 +57,31 @@ def test_where_nothing_changes_nothing_is_raised() -> None:
     assert found["kinds"] < 0.05
     drift.refresh()
     assert metrics.registry.get_sample_value("riverrun_drift_psi", {"version": "v1", "what": "items"}) == found["items"]
+
+
+def zipf(items: int, count: int, seed: int) -> list[int]:
+    """Items drawn from the same long tail as ever."""
+    chances = 1 / np.arange(1, items + 1)
+    return [int(item) for item in np.random.default_rng(seed).choice(items, size=count, p=chances / chances.sum())]
+
+
+def test_a_shop_with_a_long_tail_that_does_not_change_raises_nothing() -> None:
+    rows = [(number % 50, item, number * 60_000) for number, item in enumerate(zipf(5_000, 20_000, seed=1))]
+    log = interactions_of(rows, users=50, items=5_000)
+    drift = LiveDrift(
+        Metrics(table.TABLE), "v1", reference_of(log, 30), popularity_of(log, 30).weights, "home", now_s=lambda: 0.0
+    )
+    drift.count(touches(zipf(5_000, 10_000, seed=2)))
+    assert drift.found()["items"] < 0.05
+
+
+def test_where_nothing_is_older_than_what_is_counted_nothing_is_said_of_items() -> None:
+    reference = reference_of(LOG.take(slice(0, 1_500)), 30)
+    assert sum(reference.kinds) == 1_500
+    assert sum(reference.items) == 0
+    drift, _ = drift_of(reference)
+    drift.count(touches(drawn(3_000)))
+    assert drift.found()["items"] == 0
 
 
 def test_other_items_raise_theirs_alone() -> None:

@@ -50,16 +50,16 @@ def test_of_too_few_items_nothing_is_said() -> None:
 def saved(folder: Path, seed: int, users: int) -> ModelVersion:
     """A version whose events are of so many users."""
     log, model = planted_dataset(users=users).interactions, a_model(seed)
-    reference = reference_of(log, model.popularity.weights)
+    reference = reference_of(log, half_life_days=30)
     return load_version(save_version(folder, replace(model, reference=reference), NOW_MS + seed * 1_000), CPU)
 
 
 def test_what_a_version_says_of_its_events_is_kept_and_compared(tmp_path: Path) -> None:
     before, after = saved(tmp_path, 1, users=40), saved(tmp_path, 2, users=80)
     assert before.model.reference is not None
-    assert sum(before.model.reference.items) == 360
+    assert sum(before.model.reference.kinds) == 360
     found = compared(before, after)
-    assert found.psi.keys() == {"kinds", "hours", "activity", "popularity"}
+    assert found.psi.keys() == {"kinds", "hours", "items", "activity"}
     assert max(found.psi.values()) < 0.1
     assert found.figures["items"].before == len(before.model.item_ids)
     (before.folder / "drift.json").write_text("{}")

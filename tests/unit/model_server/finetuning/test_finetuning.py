@@ -1,5 +1,6 @@
 """What people take together is learned, what is chance is not, and a kill changes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from app.contracts.catalog import CatalogItem
 from app.data.interactions import Dataset
+from app.interests.state import Kind
 from model_server.finetuning.findings import measured_cold, measured_queries
 from model_server.finetuning.layers import LowerStates, UpperLayers, lower_states
 from model_server.finetuning.loop import Finetuned, OnProgress, Progress, finetune
@@ -78,6 +80,15 @@ def test_who_shares_a_taste_finds_held_out_things_of_it(folder: Path) -> None:
 def test_where_people_take_anything_no_gain_is_found(folder: Path) -> None:
     material = material_of(shop(tastes=False))
     assert measured_cold(material, trained(folder, material), seed=0).low <= 0
+
+
+def test_what_people_turn_down_together_is_not_learned() -> None:
+    dataset = shop(tastes=True)
+    log = dataset.interactions
+    disliked = replace(log, kinds=np.full_like(log.kinds, Kind.DISLIKE))
+    material = make_material(disliked, dataset.catalog, OPTIONS, np.random.default_rng(0))
+    assert not material.batches.learnable
+    assert not len(material.cold)
 
 
 def test_upper_layers_on_kept_lower_ones_say_what_the_whole_encoder_says(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The live item index."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -80,6 +82,27 @@ def test_a_changed_text_changes_the_vector_and_a_title_does_not() -> None:
     with index.reading() as view:
         assert not torch.allclose(view.vectors[view.position["n1"]], before)
     assert index.counts().known == 3
+
+
+def test_what_came_before_the_texts_of_its_lenders_borrows_when_all_are_there() -> None:
+    trained = trained_items(planted_model(TRAINED, ENCODER))
+    without_texts = replace(trained, texts=np.zeros_like(trained.texts))
+    index = ItemIndex(planted_model(TRAINED, ENCODER).network, without_texts, CPU)
+
+    def lent() -> torch.Tensor:
+        with index.reading() as view:
+            worth = view.tastes.worth.toarray()
+            assert isinstance(view.new_items, ExactSearch)
+            score = search_for(view.new_items, torch.from_numpy(ENCODER.encode(["red fish"])), [[]], 1)[0].scores[0]
+            return torch.tensor([float(score), float(worth[0, view.position["t1"]])])
+
+    put(index, n1="red fish")
+    put(index, t1="red fish")
+    assert not lent().any()
+    index.lend_again()
+    score, worth = lent().tolist()
+    assert score > 0.9
+    assert worth > 0
 
 
 def test_it_grows_far_beyond_its_first_capacity() -> None:

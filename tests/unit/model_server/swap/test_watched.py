@@ -71,6 +71,14 @@ def test_users_of_long_ago_are_forgotten() -> None:
     assert lists.show("cas", history("10", "11"), []) == (True, 1)
 
 
+def test_turning_down_what_was_shown_is_no_hit() -> None:
+    lists = ShownLists()
+    lists.show("ann", history("10"), ["11"])
+    for kind in (Kind.DISLIKE, Kind.REMOVE_FROM_CART):
+        disliked = history_of(state_of(Interaction("10", Kind.VIEW, 1), Interaction("11", kind, 2)))
+        assert lists.show("ann", disliked, ["11"]) is None
+
+
 def test_only_events_soon_after_the_list_are_held_against_the_version_before() -> None:
     shop = Shop()
     shop.sees("ann", "10")

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.errors import ModelVersionError
-from model_server.text.pretrained import FINGERPRINT, open_text_encoder, text_encoders
+from app.errors import DataError, ModelVersionError
+from model_server.text import minilm, pretrained
+from model_server.text.pretrained import FINGERPRINT, load_minilm, open_text_encoder, text_encoders
 from model_server.text.tuned import DESCRIPTION, WEIGHTS, Measured, TunedEncoder, read_tuned, save_tuned
+from tests.support.tiny_bert import write_tiny_bert
 from tests.support.tuned import NOW_MS, a_tuned_encoder, findings, measured
 
 CPU = torch.device("cpu")
@@ -60,6 +62,7 @@ def test_it_helps_when_one_thing_is_surely_better_and_none_surely_worse(
     ("name", "content", "reason"),
     [
         (WEIGHTS, b"cut", "truncated or was changed"),
+        (WEIGHTS, b"", "truncated or was changed"),
         (WEIGHTS, None, "holds no fine-tuned encoder"),
         (DESCRIPTION, b"{}", "holds no fine-tuned encoder"),
         (DESCRIPTION, None, "holds no fine-tuned encoder"),
@@ -83,3 +86,21 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_layers_of_another_encoder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelVersionError, match="was fine-tuned, this riverrun has"):
         open_text_encoder(tmp_path, CPU, print, a_tuned_encoder(base="another"))
+
+
+def test_layers_that_do_not_fit_are_the_versions_fault_and_anything_else_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = write_tiny_bert(tmp_path / "tiny", ["tea"])
+    monkeypatch.setattr(pretrained, "fetch", lambda *_: tiny)
+    misfits = a_tuned_encoder().weights
+    with pytest.raises(ModelVersionError, match="do not fit"):
+        load_minilm(tmp_path, CPU, print, "f", misfits)
+
+    def no_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")  # torch's words
+
+    monkeypatch.setattr(minilm, "pretrained_bert", no_memory)
+    for weights in ({}, misfits):
+        with pytest.raises(DataError, match="cannot be loaded: CUDA out of memory"):
+            load_minilm(tmp_path, CPU, print, "f", weights)
