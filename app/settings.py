@@ -97,7 +97,11 @@ class LearningSettings(_Section):
     metrics_port: int = Field(9104, ge=0, le=65535, description="/metrics, /healthz, /readyz; 0 takes a free one")
     state_dir: Path = Field(Path(".riverrun/learning"), description="the event store, and where the learner is")
     most_events: int = Field(20_000_000, ge=1_000, description="events kept to learn from, 20 bytes each or so")
-    max_age_days: int = Field(730, ge=1, description="events older than this, seen from the newest, go")
+    max_age_days: int = Field(
+        730,
+        ge=1,
+        description="events older than this, seen from the newest, go; a past from --data ages from when it was taken",
+    )
     erase_within_s: float = Field(600.0, ge=0, description="how long a forgotten user's events may lie in a file yet")
     after_events: int = Field(100_000, ge=0, description="new events after which a challenger is trained; 0: by time")
     every_h: float = Field(24.0, ge=0, description="hours after which one is trained anyway; 0: by events alone")

@@ -54,6 +54,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         bool, typer.Option("--fresh", help="begin anew, even where a killed run of the same data and options stands")
     ] = False,
     checkpoint_every_s: Annotated[float, typer.Option(min=0, help="seconds between two checkpoints")] = 20.0,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="folder for what a killed run goes on from; default: the models folder")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="the same bits every time, on a GPU too; slower there")
     ] = False,
@@ -79,8 +82,8 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
 ) -> None:
     """Train the model and keep it as a version, which the model server finds.
 
-    Without options: MovieLens-100K, in about four minutes on one core. A run that was stopped or killed is gone on with by the
-    same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
+    Without options: MovieLens-100K, in about four minutes on one core. A run that was stopped or killed is gone on with
+    by the same command. Several GPUs or processes: torchrun --nproc-per-node N -m app.cli.main train ...
     """
     if context.invoked_subcommand is not None:
         return
@@ -107,6 +110,7 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
             precision=precision,
             deterministic=deterministic,
             checkpoint_every_s=checkpoint_every_s,
+            checkpoints=checkpoints,
             fresh=fresh,
         ),
     )

@@ -1,6 +1,5 @@
 """The learned ranker behind the interface through which models and baselines are compared."""
 
-from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,6 +19,8 @@ from model_server.ranking.ranker import Ranker, RankingOptions
 from model_server.ranking.tables import GrowingTables, ItemTables
 from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, train_ranker
 
+_TOGETHER: Final = 2
+"""So many rankers add up their scores; a version has one, half as dear."""
 NOT_RECENT: Final = 0.7
 """Share of the training part from which the item tables of training come; the questions lie behind it."""
 
@@ -34,7 +35,6 @@ _SHARES: Final = {Task.NEXT: 1.0, Task.CART: 0.7, Task.DISCOVER: 1.0, Task.PROMO
 # How many questions there are says more than how many of the wrong candidates of each are kept.
 _NEGATIVES: Final = {Task.NEXT: 0.2, Task.CART: 0.1, Task.DISCOVER: 0.1, Task.PROMOTION: 0.5}
 _HALVES: Final = 2  # of each basket that the task cart learns from
-_BOOSTERS: Final = 2  # a version has one, half as dear
 
 
 class Tables(Protocol):
@@ -91,20 +91,20 @@ def as_served(stored: StoredRanker, part: Interactions, promoting: Promoting) ->
 
 
 def train_for_task(known: Dataset, task: Task, seed: int) -> TrainedRanker:
-    """A ranker from what is known before the cut."""
-    return train_on(known, shop_of(known), task, RankerTraining(seed, boosters=_BOOSTERS), _SHARES[task])
+    """A ranker from what is known before the cut; another seed shares no tree with it."""
+    seeds = tuple(range(_TOGETHER * seed, _TOGETHER * (seed + 1)))
+    return train_on(known, shop_of(known), task, seeds, _SHARES[task])
 
 
-def train_on(known: Dataset, shop: Shop, task: Task, training: RankerTraining, share: float) -> TrainedRanker:
+def train_on(known: Dataset, shop: Shop, task: Task, seeds: tuple[int, ...], share: float) -> TrainedRanker:
     """The same from this share of the newer baskets, in a shop of which this is said.
 
     Raises:
         ValueError: there is nothing to learn from.
     """
-    plan = basket_plan(
-        known, BasketRequest(task, train_share=NOT_RECENT, share=share, seed=training.seed, halves=_HALVES)
-    )
-    return train_ranker(plan, shop, _OPTIONS[task], replace(training, negatives=_NEGATIVES[task]))
+    request = BasketRequest(task, train_share=NOT_RECENT, share=share, seed=seeds[0], halves=_HALVES)
+    training = RankerTraining(seeds=seeds, negatives=_NEGATIVES[task])
+    return train_ranker(basket_plan(known, request), shop, _OPTIONS[task], training)
 
 
 def shop_of(dataset: Dataset) -> Shop:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.data.source import DataSource, open_dataset
+from app.errors import SettingsError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.federation.contest import ALONE, CENTRAL, FEDERATED, Contest, Outcome, same_for_all
@@ -65,6 +66,8 @@ def run_federation(request: FederationRequest, settings: Settings) -> dict[str, 
     encoder = open_text_encoder(settings.cache_dir, device, console.print)
     log, catalog = dataset.interactions, dataset.catalog
     options = with_choices(options_for(log, catalog), request.choices)
+    if options.epsilon is not None:
+        raise SettingsError("Shops do not train privately.", hint="Leave epsilon out of --options.")
     shops = deal_out(log, request.shops, options.seed)
     texts = torch.from_numpy(item_texts(catalog, np.arange(len(catalog)), encoder, None)).to(device)
     terms = same_for_all(options, request.rounds, request.passes)

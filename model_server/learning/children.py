@@ -9,10 +9,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from model_server.learning.workshop import Contest
 
 _POLL_S: Final = 0.2
 _LAST_WORDS: Final = 12
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def manner_of(settings: Settings) -> Manner:
 
 
 async def train(data: Path, manner: Manner) -> str:
-    """Train on the folder; returns the version's name.
+    """Train on the folder; returns the version's name. Checkpoints lie beside it, and go when it goes.
 
     Raises:
         ProcessFailed: it did not end well.
@@ -61,10 +63,10 @@ async def train(data: Path, manner: Manner) -> str:
     chosen = [word for option, path in given.items() if path is not None for word in (option, str(path))]
     command = (
         "app.cli.main", "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
-        "--models-dir", str(manner.models_dir), "--threads", str(manner.threads), *chosen,
+        "--models-dir", str(manner.models_dir), "--checkpoints", f"{data}.checkpoints",
+        "--threads", str(manner.threads), *chosen,
     )  # fmt: skip
-    said = await _run("The training", command, manner)
-    return str(json.loads(said)["version"])
+    return await _run("The training", command, manner, lambda line: str(json.loads(line)["version"]))
 
 
 async def judge(contest: Contest, manner: Manner) -> Figures:
@@ -74,27 +76,49 @@ async def judge(contest: Contest, manner: Manner) -> Figures:
         ProcessFailed: it did not end well.
     """
     request = msgspec.json.encode(contest).decode()
-    said = await _run("The judging", ("model_server.learning.judging", request, str(manner.threads)), manner)
-    return msgspec.json.decode(said, type=Figures)
+    command = ("model_server.learning.judging", request, str(manner.threads))
+    return await _run("The judging", command, manner, lambda line: msgspec.json.decode(line, type=Figures))
 
 
-async def _run(title: str, module: Sequence[str], manner: Manner) -> str:
-    """Run `python -m` this; the last line that it said."""
+def step_back(process: int, niceness: int) -> None:
+    """Give a process at least this niceness; one that began higher stays there, as only root may lower it."""
+    os.setpriority(os.PRIO_PROCESS, process, max(niceness, os.getpriority(os.PRIO_PROCESS, process)))
+
+
+def answer(title: str, lines: Sequence[str], read: Callable[[str], T]) -> T:
+    """What a child ended with: the last line of JSON among those it said; others may say something after it.
+
+    Raises:
+        ProcessFailed: there is none, or it is something else.
+    """
+    line = next((line for line in reversed(lines) if line.startswith("{")), "")
+    try:
+        return read(line)
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
+        raise ProcessFailed(f"{title} gave no answer ({error}). {_last_words(lines)}") from error
+
+
+async def _run(title: str, module: Sequence[str], manner: Manner, read: Callable[[str], T]) -> T:
+    """Run `python -m` this; what it ended with."""
     folder = Path(tempfile.mkdtemp(prefix="riverrun-learning-"))
     environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(manner.threads or "")}
     loop = asyncio.get_running_loop()
     guard = GuardedProcess([sys.executable, "-m", *module], folder, environment=environment)
     try:
-        os.setpriority(os.PRIO_PROCESS, guard.start(), manner.niceness)
+        step_back(guard.start(), manner.niceness)
         while (code := guard.exit_code()) is None:  # noqa: ASYNC110  # a process sets no event
             await asyncio.sleep(_POLL_S)
         lines = (folder / "output.txt").read_text(errors="replace").splitlines()
     finally:
         await asyncio.shield(loop.run_in_executor(None, _end, guard))
     if code:
-        words = "\n".join(f"  {line}" for line in lines[-_LAST_WORDS:])
-        raise ProcessFailed(f"{title} ended ({exit_name(code)}). Its last words:\n{words}")
-    return lines[-1]
+        raise ProcessFailed(f"{title} ended ({exit_name(code)}). {_last_words(lines)}")
+    return answer(title, lines, read)
+
+
+def _last_words(lines: Sequence[str]) -> str:
+    words = "\n".join(f"  {line}" for line in lines[-_LAST_WORDS:])
+    return f"Its last words:\n{words}"
 
 
 def _end(guard: GuardedProcess) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,6 +16,10 @@ from model_server.registry.champion import Reign, read_succession, replace_champ
 from model_server.registry.judgement import Judgement, remove_versions, write_judgement
 
 _WAYS_BACK: Final = 3  # champions before the present one that are never removed
+
+TRAINING: Final = "training"
+JUDGING: Final = "judging"
+"""How the folders begin in whose files a round has its data."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +63,18 @@ async def take_over(shop: Workshop, progress: Progress) -> None:
     logger.info("Version %s is promoted: %s.", progress.challenger, progress.reason)
 
 
+def remove_data(folder: Path) -> None:
+    """Of trainings and judgings, with what a kill left of it: it may tell of somebody who is forgotten meanwhile."""
+    for data in (*folder.glob(f"{TRAINING}-*"), *folder.glob(f"{JUDGING}*")):
+        shutil.rmtree(data, ignore_errors=True)
+
+
 def clear_up(shop: Workshop, progress: Progress, keep_versions: int) -> Progress:
     """Remove what rounds before this one left: their data, and the oldest versions made here.
 
     Never the champion, nor one of those that a rollback goes back to first.
     """
-    for data in (*shop.folder.glob("training-*"), shop.folder / "judging"):
-        shutil.rmtree(data, ignore_errors=True)
+    remove_data(shop.folder)
     succession = read_succession(shop.models_dir)
     if succession is None:
         return progress

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -12,6 +11,7 @@ from model_server.learning import metrics as table
 from model_server.learning.catalog import KeptCatalog
 from model_server.learning.health import Health
 from model_server.learning.keeper import Keeper
+from model_server.learning.manifest import Manifest
 
 _POLL_MS: Final = 500
 _MAX_RECORDS: Final = 2_000
@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 async def follow_events(
-    consumer: AIOKafkaConsumer, offsets: Mapping[int, int], keeper: Keeper, health: Health, metrics: Metrics
+    consumer: AIOKafkaConsumer, stored: Manifest, keeper: Keeper, health: Health, metrics: Metrics
 ) -> None:
     """Keep events, for ever: first those since the store was published, then whatever comes."""
-    await _go_on(consumer, offsets)
+    await go_on(consumer, stored)
     while True:
         polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
         for partition, records in polled.items():
@@ -49,14 +49,21 @@ async def follow_catalog(consumer: AIOKafkaConsumer, catalog: KeptCatalog, healt
         await asyncio.sleep(0)
 
 
-async def _go_on(consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> None:
-    """From these offsets; from the beginning of a partition that ends before them, which was made anew."""
+async def go_on(consumer: AIOKafkaConsumer, stored: Manifest) -> None:
+    """From the stored offsets; in a partition that ends before them from what is later than everything stored.
+
+    Such a partition was made anew, or its broker lost its end in a power cut. Then offsets say nothing; times still do.
+    """
     ends = await consumer.end_offsets(consumer.assignment())
     for partition, end in ends.items():
-        offset = offsets.get(partition.partition, 0)
+        offset = stored.offsets.get(partition.partition, 0)
         if offset > end:
-            logger.warning("%s ends at %d, before %d, where it was read to: it was made anew.", partition, end, offset)
-            offset = 0
+            later = (await consumer.offsets_for_times({partition: stored.newest_ts_ms + 1}))[partition]
+            known, offset = offset, end if later is None else later.offset
+            logger.warning(
+                "%s ends at %d, before %d, where it was read to: it was made anew or lost its end. On from %d.",
+                partition, end, known, offset,
+            )  # fmt: skip
         consumer.seek(partition, offset)  # where that is deleted already, aiokafka goes to the oldest there is
 
 

@@ -6,7 +6,9 @@ from typing import Final
 
 from app.observability import Status
 
-STUCK_S: Final = 120.0
+STUCK_S: Final = 1_800.0
+"""Events wait while a forgotten user is taken out of every file, or a snapshot is written: minutes for 20 million rows
+on a slow disk. A restart would begin that again."""
 
 
 class Health:

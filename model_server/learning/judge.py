@@ -22,6 +22,7 @@ from model_server.evaluation.recommender import Surroundings, riverrun
 from model_server.judging.bootstrap import bootstrap
 from model_server.judging.questions import Plan
 from model_server.learning.gate import Figures, Side
+from model_server.model.sequences import NEGATIVE_KINDS
 from model_server.registry.version import TrainedModel
 from model_server.text.pretrained import EncoderOf
 
@@ -73,11 +74,17 @@ class Shown:
         users: (C,) whose case it was.
         gains: (C, 2) NDCG@10 and HR@10.
         lists: (C, 10) the items, -1 where a list is shorter.
+        kinds: (C,) what happened then, as `Interactions.kinds`.
     """
 
     users: NDArray[np.int64]
     gains: NDArray[np.float64]
     lists: NDArray[np.int32]
+    kinds: NDArray[np.int8]
+
+    def take(self, selection: slice | NDArray[np.bool_]) -> "Shown":
+        """In the selected cases, in their order."""
+        return Shown(self.users[selection], self.gains[selection], self.lists[selection], self.kinds[selection])
 
 
 def shown_by(trial: Trial, model: TrainedModel) -> Shown:
@@ -87,25 +94,35 @@ def shown_by(trial: Trial, model: TrainedModel) -> Shown:
     recommender = riverrun(model, surroundings, trial.plan.training)
     answers = ask(trial.plan, recommender, trial.facts, {AS_IT_IS: unchanged}, _nobody_watches)[AS_IT_IS]
     gains = np.stack([answers.metrics.ndcg10, answers.metrics.hr10], axis=1)
-    return Shown(answers.users, gains, answers.lists)
+    return Shown(answers.users, gains, answers.lists, answers.kinds)
 
 
 def joined(parts: Sequence[Shown]) -> Shown:
     """One after the other."""
-    columns = [(part.users, part.gains, part.lists) for part in parts]
-    users, gains, lists = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Shown(users, gains, lists)
+    return Shown(
+        np.concatenate([part.users for part in parts]),
+        np.concatenate([part.gains for part in parts]),
+        np.concatenate([part.lists for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+    )
 
 
 def compare(facts: ItemFacts, champion: Shown, challenger: Shown, level: float) -> Figures:
-    """The figures that the gate decides on.
+    """The figures that the gate decides on. What somebody turned down is no right answer: such cases do not count.
 
     Args:
         facts: of the items.
         champion: what it showed.
         challenger: what it showed, to the same people at the same moments.
         level: of the intervals, such as .95.
+
+    Raises:
+        DataError: there is no other case.
     """
+    wanted = ~np.isin(champion.kinds, [int(kind) for kind in NEGATIVE_KINDS])
+    if not wanted.any():
+        raise DataError(f"In all {len(wanted)} live events something is turned down: there is nothing to judge on.")
+    champion, challenger = champion.take(wanted), challenger.take(wanted)
     ndcg10, hr10 = bootstrap(champion.users, challenger.gains - champion.gains, _SEED, level=level)
     trained_on = facts.popularity > 0
     return Figures(

@@ -42,6 +42,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
         changes: not yet made in the segments; whoever reads them makes them.
         files: segments that were ever written: the name of the next one.
         past: fingerprint of the data that the store began with; empty where there was none.
+        past_rows: of it: the number of the first row that came from the topic.
+        past_shift_ms: how long after the newest event of that data the store began.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -51,6 +53,13 @@ class Manifest(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     files: int = 0
     past: str = ""
+    past_rows: int = 0
+    past_shift_ms: int = 0
+
+    @property
+    def newest_ts_ms(self) -> int:
+        """Of all rows; 0 where there is none."""
+        return max((segment.newest_ts_ms for segment in self.segments), default=0)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -1,6 +1,7 @@
 """The data that a store may begin with: what `riverrun train` reads, as if its events had come first."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +19,18 @@ PAST: Final = "past.jsonl"
 _ROWS: Final = 250_000
 
 
-def begin_with(store: EventStore, folder: Path, dataset: Dataset) -> bool:
-    """Fill a store that is empty; returns whether it was. Items first: rows are never without them."""
+def begin_with(store: EventStore, folder: Path, dataset: Dataset, now_ms: int) -> bool:
+    """Fill a store that is empty; returns whether it was. Items first: rows are never without them.
+
+    No event is later than now (ms since 1970).
+    """
     manifest = store.manifest
     if manifest.taken or manifest.offsets or manifest.past:
         return False
     keep_items(folder, dataset.catalog)
-    store.append(tables_of(dataset.interactions, manifest.taken), past=dataset.fingerprint)
+    log = dataset.interactions
+    clipped = replace(log, ts_ms=np.minimum(log.ts_ms, now_ms))
+    store.append(tables_of(clipped, manifest.taken), now_ms, past=dataset.fingerprint)
     return True
 
 

@@ -6,7 +6,7 @@ stays as it was trained, and by whoever was champion at that moment; both with l
 stands still while a challenger trains, so that a replay takes no days: live, a champion is as much older.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from app.observability import Metrics
 from model_server.learning import metrics as table
 from model_server.learning.children import Manner, judge, train
 from model_server.learning.gate import Figures
-from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
+from model_server.learning.judge import Encoding, compare, joined, shown_by, trial_of
 from model_server.learning.learner import Learner, Pace
 from model_server.learning.past import begin_with, tables_of
 from model_server.learning.planted import poison
@@ -102,12 +102,14 @@ class Replay:
                 hint="Say --after-events with a number between 1 and that.",
             )
         store = EventStore(self.folder / "store", _BOUNDS)
-        begin_with(store, self.folder, replace(self.dataset, interactions=log.take(slice(0, self.past))))
+        past = replace(self.dataset, interactions=log.take(slice(0, self.past)))
+        begin_with(store, self.folder, past, self.clock_ms())
         with suppress(_StreamOver):
             await Learner(self._workshop(store, self.dataset.catalog), self.pace).run()
         if not self.periods:
             raise ProcessFailed("Nothing could be trained; the log above says why.")
-        return Outcome(self.periods, self.looks, self._compared(encoding))
+        total = compared(self.dataset, self.past, self.periods, self._model, encoding)
+        return Outcome(self.periods, self.looks, total)
 
     def _workshop(self, store: EventStore, items: tuple[CatalogItem, ...]) -> Workshop:
         log = self.dataset.interactions
@@ -116,7 +118,7 @@ class Replay:
             taken = store.manifest.taken
             if taken >= len(log):
                 raise _StreamOver
-            store.append(tables_of(log.take(slice(taken, taken + _STEP)), taken))
+            store.append(tables_of(log.take(slice(taken, taken + _STEP)), taken), self.clock_ms())
 
         async def snapshot(folder: Path, extent: Extent) -> int:
             return write_snapshot(store, folder, items, extent)
@@ -151,19 +153,28 @@ class Replay:
             clock_ms=self.clock_ms,
         )
 
-    def _compared(self, encoding: Encoding) -> Figures:
-        log = self.dataset.interactions
-        whole = trial_of(self.dataset, len(log) - self.past, encoding)
-        frozen = shown_by(whole, self._model(self.periods[0]))
-        ends = [period.first for period in self.periods[1:]] + [len(log)]
-        parts = [_slice(frozen, slice(0, ends[0] - self.past))]
-        for period, end in zip(self.periods[1:], ends[1:], strict=True):
-            part = replace(self.dataset, interactions=log.take(slice(0, end)))
-            parts.append(shown_by(trial_of(part, end - period.first, encoding), self._model(period)))
-        return compare(whole.facts, frozen, joined(parts), _LEVEL)
-
     def _model(self, period: Period) -> TrainedModel:
         return load_version(self.manner.models_dir / period.version, torch.device("cpu")).model
+
+
+def compared(
+    dataset: Dataset,
+    past: int,
+    periods: Sequence[Period],
+    model_of: Callable[[Period], TrainedModel],
+    encoding: Encoding,
+) -> Figures:
+    """The first champion on every event after the past, against each champion on those of its period."""
+    log = dataset.interactions
+    whole = trial_of(dataset, len(log) - past, encoding)
+    frozen = shown_by(whole, model_of(periods[0]))
+    ends = [period.first for period in periods[1:]] + [len(log)]
+    parts = [frozen.take(slice(0, ends[0] - past))]
+    for period, end in zip(periods[1:], ends[1:], strict=True):
+        if period.first < end:  # what takes over with the last event predicts nothing
+            part = replace(dataset, interactions=log.take(slice(0, end)))
+            parts.append(shown_by(trial_of(part, end - period.first, encoding), model_of(period)))
+    return compare(whole.facts, frozen, joined(parts), _LEVEL)
 
 
 async def _at_once() -> None:
@@ -172,7 +183,3 @@ async def _at_once() -> None:
 
 class _StreamOver(Exception):
     """All events have come."""
-
-
-def _slice(shown: Shown, part: slice) -> Shown:
-    return Shown(shown.users[part], shown.gains[part], shown.lists[part])

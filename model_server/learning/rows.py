@@ -66,10 +66,11 @@ class Change(Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
-def row_of(received: ReceivedEvent) -> Row | None:
+def row_of(received: ReceivedEvent, now_ms: int) -> Row | None:
     """The row of an event; None where it is on no item, or says nothing of interests (impressions, searches).
 
-    No event is later than Kafka received it: clocks that are ahead would mix up before and after.
+    No event is later than Kafka received it, which by default its producer says, nor than now (ms since 1970, the clock
+    here): clocks that are ahead would mix up before and after.
     """
     event = received.event
     kind = ITEM_KINDS.get(type(event))
@@ -79,7 +80,7 @@ def row_of(received: ReceivedEvent) -> Row | None:
         user=event.user_id,
         origin=None,
         item=event.item_id,  # type: ignore[union-attr]  # an event of ITEM_KINDS has one
-        ts_ms=min(event.ts_ms, received.received_ts_ms),
+        ts_ms=min(event.ts_ms, received.received_ts_ms, now_ms),
         kind=kind.kind[0],
         rating=event.rating if isinstance(event, Rate) else None,
         quantity=event.quantity if isinstance(event, Purchase | AddToCart) else None,

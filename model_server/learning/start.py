@@ -22,6 +22,7 @@ from model_server.learning.learner import Pace
 from model_server.learning.past import begin_with
 from model_server.learning.store import Bounds, EventStore
 from model_server.learning.wiring import Place, learn
+from model_server.training.chosen import read_choices
 
 _MS_PER_HOUR = 3_600_000
 
@@ -37,11 +38,13 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         topic_prefix: before every topic's name.
 
     Raises:
-        RiverrunError: no broker, topics that are not as they should be, a folder or a port in use.
+        RiverrunError: private training options, no broker, topics that are not as they should be, a folder or a port
+            in use.
     """
     address, learning = settings.kafka.bootstrap_servers, settings.learning
     if not address:
         raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
+    refuse_private(learning.options)
     topics = load_topics()
     if topic_prefix:
         topics = topics.with_prefix(topic_prefix)
@@ -58,10 +61,24 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         store = EventStore(folder / "store", bounds_of(learning))
         if source is not None and not store.manifest.taken:
             dataset = open_dataset(source, settings.cache_dir, logger.info)
-            if begin_with(store, folder, dataset):
+            if begin_with(store, folder, dataset, time.time_ns() // 1_000_000):
                 logger.info("The store begins with %d events of %s.", store.rows, dataset.name)
         place = Place(address, topics, folder)
         asyncio.run(learn(settings, place, store, pace_of(learning), (metrics, health)))
+
+
+def refuse_private(options: Path | None) -> None:
+    """Each challenger would spend a privacy budget of its own on the same people, without end.
+
+    Raises:
+        SettingsError: the training options in this file are private ones.
+        DataError: they cannot be read.
+    """
+    if options is not None and read_choices(options).get("epsilon") is not None:
+        raise SettingsError(
+            f"{options} has an epsilon: every challenger would spend a privacy budget of its own.",
+            hint="Train private versions by hand (riverrun train --private), or take epsilon out of the options.",
+        )
 
 
 def bounds_of(learning: LearningSettings) -> Bounds:

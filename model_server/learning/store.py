@@ -4,6 +4,7 @@ Rows and the offsets they came from are published by one rename. A process that 
 it was before or after: what had not been published is read again from Kafka. One process, one thread at a time.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _REMEMBERED: Final = 200_000  # newest events, by which one sent twice is recogn
 _MOST_CHANGES: Final = 10_000
 _MS_PER_DAY: Final = 86_400_000
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -36,7 +39,8 @@ class Bounds:
 
     Args:
         events: at most so many rows.
-        age_days: of a row, seen from the newest.
+        age_days: of a row, seen from the newest that came from the topic; none is newer than the clock here says. Data
+            that a store began with is as old as it was at its own end, and ages from then on by the clock.
         erase_within_s: so long a forgotten user's rows may still lie in a file that nobody reads without leaving
             them out.
     """
@@ -99,7 +103,7 @@ class EventStore:
             if change is not None:
                 self._changes.append(change)
                 self._buffer.apply(change)
-            elif (row := row_of(received)) is not None and self._is_new(event_hash(received.event)):
+            elif (row := row_of(received, now_ms)) is not None and self._is_new(event_hash(received.event)):
                 self._buffer.add(row)
         self._offsets[partition] = next_offset
         return max(0, self._buffer.events - before)
@@ -111,7 +115,7 @@ class EventStore:
             or self._offsets != self._manifest.offsets
             or len(self._changes) > len(self._manifest.changes)
         ):
-            self.append([self._buffer.table(self._manifest.taken)])
+            self.append([self._buffer.table(self._manifest.taken)], now_ms)
             self._buffer = Buffer()
         if self._changes and (
             len(self._changes) > _MOST_CHANGES or now_ms - self._changes[0].at_ms >= self._bounds.erase_within_s * 1_000
@@ -119,7 +123,7 @@ class EventStore:
             self._erase()
         self._merge()
 
-    def append(self, tables: Iterable[pa.Table], past: str | None = None) -> None:
+    def append(self, tables: Iterable[pa.Table], now_ms: int, past: str | None = None) -> None:
         """Publish rows numbered from `manifest.taken` on; `past` names the data that they are from."""
         manifest = self._manifest
         added, taken, files = [], manifest.taken, manifest.files
@@ -128,15 +132,16 @@ class EventStore:
                 added.append(self._write(files, table))
                 taken, files = taken + table.num_rows, files + 1
         self._passing("segment written")
+        if past is not None:
+            shift_ms = now_ms - max((segment.newest_ts_ms for segment in added), default=now_ms)
+            manifest = structs.replace(manifest, past=past, past_rows=taken, past_shift_ms=shift_ms)
+        manifest = structs.replace(manifest, taken=taken, files=files, segments=(*manifest.segments, *added))
         self._publish(
             structs.replace(
                 manifest,
-                taken=taken,
-                files=files,
-                segments=self._bounded([*manifest.segments, *added], taken),
+                segments=self._bounded(manifest, now_ms),
                 offsets=dict(self._offsets),
                 changes=tuple(self._changes),
-                past=manifest.past if past is None else past,
             )
         )
 
@@ -195,11 +200,21 @@ class EventStore:
             size_bytes=path.stat().st_size,
         )
 
-    def _bounded(self, segments: Sequence[Segment], taken: int) -> tuple[Segment, ...]:
-        newest_ms = max((segment.newest_ts_ms for segment in segments), default=0)
-        oldest_ms = newest_ms - self._bounds.age_days * _MS_PER_DAY
-        oldest = taken - self._bounds.events
-        return tuple(each for each in segments if each.last >= oldest and each.newest_ts_ms >= oldest_ms)
+    def _bounded(self, manifest: Manifest, now_ms: int) -> tuple[Segment, ...]:
+        age_ms = self._bounds.age_days * _MS_PER_DAY
+        live = [segment.newest_ts_ms for segment in manifest.segments if segment.last >= manifest.past_rows]
+        oldest_live_ms = min(max(live, default=now_ms), now_ms) - age_ms
+        oldest_past_ms = now_ms - manifest.past_shift_ms - age_ms
+        kept: list[Segment] = []
+        for segment in manifest.segments:
+            oldest_ms = oldest_live_ms if segment.last >= manifest.past_rows else oldest_past_ms
+            if segment.newest_ts_ms < oldest_ms:
+                logger.warning(
+                    "%d events go: all are older than the %d days that are kept.", segment.rows, self._bounds.age_days
+                )
+            elif segment.last >= manifest.taken - self._bounds.events:
+                kept.append(segment)
+        return tuple(kept)
 
     def _table(self, segment: Segment) -> pa.Table:
         return parquet.read_table(self._folder / segment.file, schema=SCHEMA)

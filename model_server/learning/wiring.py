@@ -86,7 +86,7 @@ async def learn(
             await Learner(workshop, pace).run()
 
         await _until_stopped(
-            follow_events(events, store.manifest.offsets, keeper, health, metrics),
+            follow_events(events, store.manifest, keeper, health, metrics),
             follow_catalog(offers, catalog, health),
             loop(),
         )

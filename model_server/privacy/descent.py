@@ -8,6 +8,7 @@ no validation, no early stopping and no best epoch: each would be another look a
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -22,20 +23,41 @@ from model_server.training.chunks import Histories
 from model_server.training.options import TrainingOptions
 from model_server.training.step import learning_rate_share
 
+_TWISTER_WORDS: Final = 624
+_TWISTER_AT: Final = 24  # bytes of torch's state before them: seed, what is left, seeded, next
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chance:
-    """Who is drawn and what is added. Never of a seed that anybody knows: who knows the noise can take it off."""
+    """Who is drawn and what is added. Never of a seed that anybody knows: who knows the noise can take it off.
+
+    Args:
+        drawing: who is in a step, and which window of theirs.
+        votes: noise of the popularity, which is published digit by digit: it must not tell of the drawing.
+        noise: of the gradients.
+    """
 
     drawing: np.random.Generator
+    votes: np.random.Generator
     noise: torch.Generator
 
 
 def unknown_chance(device: torch.device) -> Chance:
     """From the operating system's entropy."""
-    return Chance(
-        np.random.default_rng(secrets.randbits(128)), torch.Generator(device).manual_seed(secrets.randbits(63))
-    )
+    drawing, votes = (np.random.default_rng(secrets.randbits(128)) for _ in range(2))
+    return Chance(drawing, votes, _unknown_noise(device))
+
+
+def _unknown_noise(device: torch.device) -> torch.Generator:
+    generator = torch.Generator(device)
+    if device.type != "cpu":
+        return generator.manual_seed(secrets.randbits(63))
+    # On a CPU manual_seed keeps 32 bits, which can be tried one after the other against weights that nobody's data
+    # touched. So all words of the Mersenne twister's state are filled.
+    state = generator.manual_seed(0).get_state()
+    words = np.frombuffer(secrets.token_bytes(4 * _TWISTER_WORDS), np.uint32).astype(np.uint64)
+    state[_TWISTER_AT : _TWISTER_AT + 8 * _TWISTER_WORDS] = torch.from_numpy(words.view(np.uint8))
+    return generator.set_state(state)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -72,7 +72,8 @@ class PeoplesGradients:
                 weight.grad_sample = weight.new_zeros((0, *weight.shape))  # type: ignore[attr-defined]  # opacus's name
             return 0.0
         values = {name: weight.detach() for name, weight in self._weights.items()}
-        gradients, losses = self._of_each(values, *windows.columns())
+        device = next(iter(values.values())).device
+        gradients, losses = self._of_each(values, *(column.to(device) for column in windows.columns()))
         for name, weight in self._weights.items():
             weight.grad_sample = gradients[name]  # type: ignore[attr-defined]  # opacus's name
         return float(losses.sum())

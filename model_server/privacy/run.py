@@ -6,6 +6,7 @@ no validation figures: each would be another look at people. Until it is finishe
 checkpoint either.
 """
 
+import math
 import time
 from math import ceil
 from typing import Final
@@ -33,6 +34,7 @@ from model_server.training.loop import OnProgress, Progress
 from model_server.training.options import TrainingOptions
 from model_server.training.run import TrainingJob, described, item_texts, network_config, train_model
 
+_MS_PER_DAY: Final = 86_400_000
 _MOST_ITEMS: Final = 100_000
 """Everybody's loss compares all items: drawing negatives by how often they occur would look at the others."""
 
@@ -93,12 +95,12 @@ class PrivateTraining:
         """Train; `chance` must be of entropy that nobody knows, whatever the seed of the options."""
         began_s, peak = time.perf_counter(), PeakMemory(self._texts.device)
         budget, items = self.budget(), len(self._texts)
-        votes = noisy_votes(self._job.interactions, items, budget.popularity.noise, chance.drawing)
+        votes = noisy_votes(self._job.interactions, items, budget.popularity.noise, chance.votes)
         network = self._network(log_popularity(votes, budget.popularity.noise))
         epochs, steps = self._options.epochs, budget.gradients.steps
 
-        def told(step: int, loss: float) -> None:
-            on_progress(Progress(ceil(step * epochs / steps), epochs, step / steps, loss, None))
+        def told(step: int, _loss: float) -> None:  # of those who were drawn, without noise: not for a log
+            on_progress(Progress(ceil(step * epochs / steps), epochs, step / steps, math.nan, None))
 
         descend(network, self._material, self._options, budget.gradients, chance, told)
         spent = {"seconds": round(time.perf_counter() - began_s, 1), "peak_memory_mb": peak.mb()}
@@ -127,7 +129,7 @@ class PrivateTraining:
         weights = {
             item.item_id: max(float(vote), 0.0) for item, vote in zip(self._job.dataset.catalog, votes, strict=True)
         }
-        newest_ms = int(self._job.interactions.ts_ms[-1])
+        newest_ms = int(self._job.interactions.ts_ms[-1]) // _MS_PER_DAY * _MS_PER_DAY
         return Popularity(newest_ms, self._job.popularity_half_life_days, weights)
 
 
@@ -136,9 +138,11 @@ def _check(job: TrainingJob, options: TrainingOptions) -> None:
     if options.members > 1 or job.execution.team.size > 1:
         raise SettingsError(f"{wanted}.", hint="Leave out --members and torchrun.")
     if items > _MOST_ITEMS:
-        raise DataError(f"{wanted} on up to {_MOST_ITEMS:,} items; here are {items:,}.", hint="Use --min-events.")
-    if options.epsilon is None or options.epsilon <= 0:
+        raise DataError(f"{wanted} on up to {_MOST_ITEMS:,} items; here are {items:,}.", hint="Offer fewer.")
+    if not 0 < (options.epsilon or 0) < math.inf:
         raise SettingsError(f"An epsilon of {options.epsilon} cannot be kept.", hint="Say for example --private 8.")
+    if not (options.delta is None or 0 < options.delta < 1) or options.batch_sequences < 1:
+        raise SettingsError("A delta is between 0 and 1, and steps are of somebody.", hint="See --options.")
 
 
 def _metrics(budget: Budget, people: int) -> dict[str, float]:

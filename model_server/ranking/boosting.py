@@ -1,6 +1,5 @@
 """Trees that put the rows of each question in order: LightGBM's lambdarank (Burges 2010), one thread, repeatable."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,7 +38,7 @@ def best_rounds(grown: Examples, held_out: Examples, options: TreeOptions, seed:
     return int(booster.best_iteration)
 
 
-def boosters(examples: Examples, options: TreeOptions, rounds: int, seeds: Sequence[int]) -> list[lightgbm.Booster]:
+def boosters(examples: Examples, options: TreeOptions, rounds: int, seeds: tuple[int, ...]) -> list[lightgbm.Booster]:
     """One for each seed, so many rounds each."""
     data = _dataset(examples)
     return [lightgbm.train(_parameters(options, seed), data, rounds) for seed in seeds]

@@ -1,8 +1,8 @@
 """A trained ranker on disk: its trees as LightGBM's text, all numbers as safetensors. Nothing is pickled.
 
-    ranker.json           options, time zone, moments, ids of items and places, files of trees, shape of the network
-    ranker-0.txt, ...     the trees, one file for each booster
-    ranking.safetensors   the network, the item tables, the log that they go on from, and fingerprints of its people
+    ranker.json           options, time zone, moments, ids of items and places, number of trees' files
+    ranker-0.txt, ...     the trees, one file for each seed
+    ranking.safetensors   the item tables, the log that they go on from, and fingerprints of its people
 
 The folder's owner keeps the checksums (model_server.registry.save).
 """
@@ -29,15 +29,12 @@ from model_server.ranking.features import FEATURES
 from model_server.ranking.habits import ItemHabits
 from model_server.ranking.links import Links, People
 from model_server.ranking.names import Names
-from model_server.ranking.network import Shape, arrays_of, network_of
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.scorers import Scorers
 from model_server.ranking.tables import ItemTables, columns_of
 
 CONFIG: Final = "ranker.json"
 TABLES: Final = "ranking.safetensors"
 _PEOPLE: Final = "Names.people"
-_NETWORK: Final = "network."
 _COLUMNS: Final = ("users", "items", "kinds", "ts_ms", "places")  # of the log
 _HINT: Final = "Train again (`riverrun train`) or copy the whole folder again."
 _PARTS: Final = {"data": np.float32, "indices": np.int32, "indptr": np.int64, "shape": np.int64}
@@ -55,8 +52,6 @@ class RankerConfig(msgspec.Struct, frozen=True, kw_only=True):
     habits_ms: int
     counts_ms: int
     boosters: int
-    network: Shape | None
-    balance: float
     features: tuple[str, ...]
     item_ids: tuple[str, ...]
     place_ids: tuple[str, ...]
@@ -83,7 +78,7 @@ class StoredRanker:
 
 def save_ranker(folder: Path, stored: StoredRanker) -> None:
     """Write the files."""
-    ranker, tables, network = stored.ranker, stored.tables, stored.ranker.scorers.network
+    ranker, tables = stored.ranker, stored.tables
     chosen = ranker.options.candidates
     config = RankerConfig(
         window=ranker.options.window,
@@ -94,20 +89,15 @@ def save_ranker(folder: Path, stored: StoredRanker) -> None:
         promotions=stored.promotions,
         habits_ms=tables.habits_ms,
         counts_ms=tables.counts_ms,
-        boosters=len(ranker.scorers.boosters),
-        network=None if network is None else network.shape,
-        balance=ranker.scorers.balance,
+        boosters=len(ranker.boosters),
         features=tuple(FEATURES),
         item_ids=stored.names.item_ids,
         place_ids=stored.names.place_ids,
     )
     (folder / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=1))
-    for number, booster in enumerate(ranker.scorers.boosters):
+    for number, booster in enumerate(ranker.boosters):
         (folder / _trees(number)).write_text(booster.model_to_string(), encoding="utf-8")
-    numbers = _arrays(tables) | _log_arrays(stored.log) | {_PEOPLE: stored.names.people}
-    if network is not None:
-        numbers |= {_NETWORK + name: array for name, array in arrays_of(network).items()}
-    save_file(numbers, folder / TABLES)
+    save_file(_arrays(tables) | _log_arrays(stored.log) | {_PEOPLE: stored.names.people}, folder / TABLES)
 
 
 def load_ranker(folder: Path) -> StoredRanker:
@@ -121,11 +111,10 @@ def load_ranker(folder: Path) -> StoredRanker:
         texts = [(folder / _trees(number)).read_text(encoding="utf-8") for number in range(config.boosters)]
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
         arrays = load_file(folder / TABLES)
-        network = None if config.network is None else network_of(_network(arrays), config.network)
         tables = _tables(arrays, config)
         names = Names(config.item_ids, config.place_ids, arrays[_PEOPLE])
         log = _log(arrays, names)
-    except (OSError, KeyError, ValueError, msgspec.DecodeError, SafetensorError, lightgbm.basic.LightGBMError) as error:
+    except (OSError, KeyError, msgspec.DecodeError, SafetensorError, lightgbm.basic.LightGBMError) as error:
         raise ModelVersionError(f"The ranker in {folder} cannot be read: {error}.", hint=_HINT) from error
     if config.features != tuple(FEATURES):
         raise ModelVersionError(f"The ranker in {folder} was trained on other features.", hint=_HINT)
@@ -133,16 +122,12 @@ def load_ranker(folder: Path) -> StoredRanker:
     if len(names.item_ids) != len(tables.facts) or numbers >= len(names.people):
         raise ModelVersionError(f"The ranker in {folder} does not fit together: ids and tables differ.", hint=_HINT)
     chosen = CandidateOptions(own=config.own, each=config.each, promoted_only=config.promoted_only)
-    ranker = Ranker(Scorers(boosters, network, config.balance), RankingOptions(chosen, config.window))
+    ranker = Ranker(boosters, RankingOptions(chosen, config.window))
     return StoredRanker(ranker, tables, log, names, config.promotions)
 
 
 def _trees(number: int) -> str:
     return f"ranker-{number}.txt"
-
-
-def _network(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(_NETWORK): array for name, array in arrays.items() if name.startswith(_NETWORK)}
 
 
 def _arrays(tables: ItemTables) -> dict[str, NDArray[Any]]:

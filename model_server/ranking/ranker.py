@@ -1,7 +1,12 @@
-"""The second stage: for users at a moment, their candidates in order."""
+"""The second stage: for users at a moment, their candidates in order.
 
+Trees grown by LightGBM (lambdarank); several of them, of different seeds, add up their scores.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +16,6 @@ from model_server.ranking.frame import Frame
 from model_server.ranking.lines import Moments
 from model_server.ranking.past import Past
 from model_server.ranking.promotion import Promoting
-from model_server.ranking.scorers import Scorers
 from model_server.ranking.sources import Pooled, pooled
 from model_server.ranking.tables import ItemTables
 
@@ -59,21 +63,28 @@ def describe(
     return Described(pairs, features(frame), said)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
     """See the module.
 
     Args:
-        scorers: trained.
+        boosters: trained on `FEATURES` in their order.
         options: as in training.
     """
 
-    scorers: Scorers
-    options: RankingOptions
+    def __init__(self, boosters: Sequence[lightgbm.Booster], options: RankingOptions) -> None:
+        self.boosters = tuple(boosters)
+        self.options = options
 
     def rank(self, moments: Moments, past: Past, tables: ItemTables, promoting: Promoting) -> Ranked:
         """Every user's candidates in order."""
         described = describe(moments, past, tables, promoting, self.options)
-        scores = self.scorers.scores(described.features)
+        scores = self.scores(described.features)
         order = np.lexsort((-scores, described.pairs.owners))
         return Ranked(described.pairs.owners[order], described.pairs.items[order], scores[order], described.said)
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(C, F) -> (C,), to be compared within a user only."""
+        if not len(matrix):
+            return np.zeros(0)
+        total = sum(np.asarray(booster.predict(matrix, num_threads=1)) for booster in self.boosters)
+        return np.asarray(total, dtype=np.float64)

@@ -2,8 +2,7 @@
 
 The item tables are fitted on what lies before the first question and follow the log from there on, as they do later.
 How many questions there are says the most, so few of each one's wrong candidates are kept. The newest days say how many
-rounds are enough; then the trees are grown again on everything, and networks
-learn the same.
+rounds are enough; then the trees are grown again on everything.
 """
 
 import time
@@ -17,10 +16,8 @@ from model_server.judging.questions import Plan
 from model_server.ranking.boosting import TreeOptions, best_rounds, boosters
 from model_server.ranking.examples import Examples, described, one_behind_the_other
 from model_server.ranking.facts import ItemFacts
-from model_server.ranking.network_training import NetworkOptions, train_network
 from model_server.ranking.promotion import Promoting
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.scorers import Scorers
 from model_server.ranking.tables import GrowingTables, fit_tables
 
 AT_ONCE: Final = 43
@@ -33,19 +30,16 @@ class RankerTraining:
     """How it is trained.
 
     Args:
-        seed: of everything that is drawn.
+        seeds: one ranker each; their scores are added.
         held_out: share of the questions, the newest, that say how many rounds are enough.
         negatives: share of the candidates that were not taken that is learned from.
-        trees, network: how each is grown.
-        boosters: how many.
+        trees: how they are grown.
     """
 
-    seed: int = 0
+    seeds: tuple[int, ...] = (0, 1)
     held_out: float = 0.15
     negatives: float = 0.2
     trees: TreeOptions = field(default_factory=TreeOptions)
-    network: NetworkOptions = field(default_factory=NetworkOptions)
-    boosters: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,10 +78,8 @@ def train_ranker(plan: Plan, shop: Shop, options: RankingOptions, training: Rank
     newest = examples.now_ms >= np.quantile(examples.now_ms, 1 - training.held_out)
     if newest.all():
         raise ValueError("all was asked at one instant: there is nothing to choose the rounds by")
-    rounds = best_rounds(examples.select(~newest), examples.select(newest), training.trees, training.seed)
-    scorers = _scorers(examples, round(rounds * _MORE_ROUNDS), training)
-    told = examples.select(newest)
-    ranker = Ranker(scorers.balanced(told.features, told.questions), options)
+    rounds = best_rounds(examples.select(~newest), examples.select(newest), training.trees, training.seeds[0])
+    ranker = Ranker(boosters(examples, training.trees, round(rounds * _MORE_ROUNDS), training.seeds), options)
     report = {
         "questions": len(examples.sizes),
         "rows": len(examples.taken),
@@ -98,20 +90,11 @@ def train_ranker(plan: Plan, shop: Shop, options: RankingOptions, training: Rank
     return TrainedRanker(ranker, tables, report)
 
 
-def _scorers(examples: Examples, rounds: int, training: RankerTraining) -> Scorers:
-    """Learned from all questions; another seed shares no tree."""
-    first = training.seed * training.boosters
-    return Scorers(
-        boosters(examples, training.trees, rounds, range(first, first + training.boosters)),
-        train_network(examples, training.negatives, training.network, training.seed),
-    )
-
-
 def collect(
     plan: Plan, tables: GrowingTables, promoting: Promoting, options: RankingOptions, training: RankerTraining
 ) -> Examples:
     """The plan's questions as rows; those in which no candidate was taken are left out."""
-    rng, parts = np.random.default_rng(training.seed), list[Examples]()
+    rng, parts = np.random.default_rng(training.seeds[0]), list[Examples]()
     for step in plan.steps(AT_ONCE):
         if step.question is not None:
             now_ms = int(step.question.cases.now_ms[0])

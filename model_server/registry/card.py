@@ -152,7 +152,7 @@ def _ranker(model: TrainedModel) -> str:
     if "ranker_questions" not in metrics:
         return "Lists in which things come back are not made: nothing here was learned about that."
     said = (
-        "Lists in which things come back are ordered by a ranker of their own: trees (LightGBM) and small networks."
+        "Lists in which things come back are ordered by a ranker of their own (LightGBM, lambdarank)."
         if model.ranker is not None
         else "Lists in which things come back are not made: the ranker trained for them did not beat the blend."
     )

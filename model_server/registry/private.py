@@ -20,8 +20,8 @@ Composed by opacus's PRV accountant from
 - `popularity.json`: one Gaussian mechanism, noise {metrics["private_popularity_noise"]:.3f} times a person's vote
 
 Noise and drawing are of entropy that was not kept; the seed decides only the weights before the first step. Taken as
-known to everybody, so not covered: the catalogue and its texts, which kinds of events there are, how many people there
-are, and what `data.json` says (number of events, first and last time, the sha256 of the source: leave the file out if
-the folder is given away). Nothing was chosen by validation, and the version holds no counts, no blend and no ranker:
-whoever measures it on these people and publishes the result spends more. What is counted live beside it while it serves
-is of the people who are there then, and not covered either."""
+known to everybody, so not covered: the catalogue and its texts (where no catalogue was given: which items anybody
+touched), which kinds of events there are, how many people there are, and what `data.json` and this card say of the data
+(number of events, first and last time, the sha256 of the source). Nothing was chosen by validation, and the version
+holds no counts, no blend and no ranker: whoever measures it on these people and publishes the result spends more. What
+is counted live beside it while it serves is of the people who are there then, and not covered either."""

@@ -1,5 +1,6 @@
 """What a training shows while it runs: a bar with the time that is left."""
 
+import math
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -32,5 +33,6 @@ class TrainingBar:
         """A step was made."""
         reached = f", NDCG@10 {progress.validation.ndcg10:.3f}" if progress.validation else ""
         network = f"Network {progress.member}/{progress.members}, epoch" if progress.members > 1 else "Epoch"
-        described = f"{network} {progress.epoch}/{progress.epochs}, loss {progress.loss:.2f}{reached}"
+        loss = "" if math.isnan(progress.loss) else f", loss {progress.loss:.2f}"
+        described = f"{network} {progress.epoch}/{progress.epochs}{loss}{reached}"
         self._bar.update(self._training, completed=progress.done, description=described)

@@ -48,13 +48,13 @@ class TrainingKey:
 
 @contextmanager
 def claimed(
-    models_dir: Path, key: TrainingKey, every_s: float, say: Callable[[str], object]
+    parent: Path, key: TrainingKey, every_s: float, say: Callable[[str], object]
 ) -> Iterator[Checkpoints | None]:
     """The checkpoints of this training, for this process alone; None while another process is at the same training.
 
-    The kernel gives up the claim of a process that was killed.
+    They lie in the folder `.training` of `parent`. The kernel gives up the claim of a process that was killed.
     """
-    folder = models_dir / FOLDER / key.digest()
+    folder = parent / FOLDER / key.digest()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("a") as lock:
         try:
@@ -68,7 +68,7 @@ def claimed(
 
 @contextmanager
 def shared(
-    models_dir: Path, key: TrainingKey, every_s: float, _say: Callable[[str], object]
+    parent: Path, key: TrainingKey, every_s: float, _say: Callable[[str], object]
 ) -> Iterator[Checkpoints | None]:
     """The same for the others of a team, whose leader has claimed it."""
-    yield Checkpoints(models_dir / FOLDER / key.digest(), every_s)
+    yield Checkpoints(parent / FOLDER / key.digest(), every_s)

@@ -28,7 +28,7 @@ from model_server.judging.questions import Plan
 from model_server.ranking.counts import first_times
 from model_server.ranking.files import StoredRanker
 from model_server.ranking.names import names_of
-from model_server.ranking.train import RankerTraining, TrainedRanker
+from model_server.ranking.train import TrainedRanker
 from model_server.registry.version import TrainedModel
 from model_server.text.encoder import TextEncoder
 from model_server.training.run import TrainingJob
@@ -120,7 +120,7 @@ def _trained(known: Dataset, plan: Plan, seed: int) -> TrainedRanker | None:
         return None
     part = replace(known, interactions=plan.training)
     try:
-        return train_on(part, shop_of(part), Task.NEXT, RankerTraining(seed), questions / later)
+        return train_on(part, shop_of(part), Task.NEXT, (seed,), questions / later)
     except ValueError:
         return None
 

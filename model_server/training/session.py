@@ -46,6 +46,7 @@ class Manner:
     Args:
         parts, precision, deterministic: see `Execution`.
         checkpoint_every_s: seconds between checkpoints within an epoch.
+        checkpoints: folder for them; None: that of the versions.
         fresh: begin anew, whatever was begun before.
     """
 
@@ -53,6 +54,7 @@ class Manner:
     precision: Precision = Precision.AUTO
     deterministic: bool = False
     checkpoint_every_s: float = 20.0
+    checkpoints: Path | None = None
     fresh: bool = False
 
 
@@ -122,16 +124,16 @@ class _Session:
         self._device = device
         self._console = Console(stderr=True, highlight=False, quiet=not team.leads)
         with team.leader_first():
+            private = _is_private(request)
             dataset = open_dataset(request.source, settings.cache_dir, self._console.print)
             self._tuned = None if request.encoder is None else read_tuned(request.encoder)
             self._encoder = open_text_encoder(settings.cache_dir, device, self._console.print, self._tuned)
         self._parent = self._champion_before() if team.leads else ""
-        part = split_newest(dataset.interactions, request.holdout_events)
+        # A cut by number moves for everybody when one person more is there.
+        part = split_newest(dataset.interactions, 0 if private else request.holdout_events)
         if self._tuned is not None:
             check_kept_away(self._tuned, dataset.fingerprint, len(part.after))
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
-        if self._options.epsilon is not None and request.encoder is not None:
-            raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")
         self._job = TrainingJob(
             dataset=dataset,
             interactions=part.before,
@@ -169,6 +171,7 @@ class _Session:
             self._job.held_out_events,
             self._encoder.fingerprint,
             self._options.epsilon,
+            self._options.delta,
         )
         before = trained_before(self._request.models_dir, wanted, self._device, self._console.print)
         return None if before is None else before.folder
@@ -205,7 +208,8 @@ class _Session:
             device=self._device.type,
         )
         claim = claimed if self._team.leads else shared
-        with claim(self._request.models_dir, key, manner.checkpoint_every_s, self._console.print) as mine:
+        folder = manner.checkpoints or self._request.models_dir
+        with claim(folder, key, manner.checkpoint_every_s, self._console.print) as mine:
             checkpoints = mine if self._team.agreed(mine is not None) else None
             if checkpoints is not None and manner.fresh and self._team.leads:
                 checkpoints.remove()
@@ -233,6 +237,25 @@ class TrainedOn:
     held_out_events: int
     text_encoder: str
     epsilon: float | None = None
+    delta: float | None = None
+
+
+def _is_private(request: TrainingRequest) -> bool:
+    """Whether people are to be protected.
+
+    Raises:
+        SettingsError: what else was asked for looks across people before privacy begins.
+    """
+    if request.choices.get("epsilon") is None:
+        return False
+    if request.encoder is not None:
+        raise SettingsError("An encoder that was fine-tuned on people is not private.", hint="Leave out --encoder.")
+    if request.source.min_events or request.source.newest_events:
+        raise SettingsError(
+            "What --min-events and --newest-events leave out of one person depends on the others.",
+            hint="Leave them out with --private.",
+        )
+    return True
 
 
 def trained_before(
@@ -246,7 +269,8 @@ def trained_before(
             say(f"Passed over: {error.what}")
             continue
         data, text_encoder = version.model.data, version.model.text_encoder
-        if TrainedOn(data.sha256, data.held_out_events, text_encoder, data.options.get("epsilon")) == wanted:
+        privacy = (data.options.get("epsilon"), data.options.get("delta"))
+        if TrainedOn(data.sha256, data.held_out_events, text_encoder, *privacy) == wanted:
             return version
     return None
 

@@ -17,7 +17,7 @@ from tests.support.model import HashEncoder, planted_dataset, tiny_config, tiny_
 pytest.importorskip("opacus", exc_type=ImportError, reason="uv sync --group privacy brings opacus")
 
 from model_server.privacy.budget import Mechanism, budget_for, delta_for, spent
-from model_server.privacy.descent import Chance, Material, descend
+from model_server.privacy.descent import Chance, Material, descend, unknown_chance
 from model_server.privacy.run import PrivateTraining
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ JOB = TrainingJob(WALKS, WALKS.interactions, 0, popularity_half_life_days=14)
 
 
 def known_chance(seed: int) -> Chance:
-    return Chance(np.random.default_rng(seed), torch.Generator().manual_seed(seed))
+    return Chance(np.random.default_rng(seed), np.random.default_rng(seed + 1), torch.Generator().manual_seed(seed))
 
 
 def training(job: TrainingJob = JOB, **changes: float) -> PrivateTraining:
@@ -64,10 +64,26 @@ def test_a_private_version_is_learned_saved_and_loaded(tmp_path: Path) -> None:
     assert "Validation" not in card
 
 
-def test_the_seed_does_not_give_the_noise_away() -> None:
-    one, other = (training(epochs=1).run(known_chance(seed), lambda _: None) for seed in (1, 2))
-    weights, others = (model.network.state_dict()["attention.output.weight"] for model in (one, other))
-    assert not torch.equal(weights, others)
+def of_an_unseen_kind(noise: torch.Generator) -> torch.Tensor:
+    """Weights that nobody's data touched, so of noise alone."""
+    chance = Chance(np.random.default_rng(0), np.random.default_rng(1), noise)
+    rows: torch.Tensor = training(epochs=1).run(chance, lambda _: None).network.state_dict()["kinds.weight"][-1]
+    return rows
+
+
+def test_noise_is_of_a_generator_that_the_seed_says_nothing_of() -> None:
+    same, again = (of_an_unseen_kind(torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(same, again)
+    assert not torch.equal(same, of_an_unseen_kind(unknown_chance(CPU).noise))
+
+
+def test_on_a_cpu_too_the_noise_has_more_states_than_can_be_tried() -> None:
+    one, other = (unknown_chance(CPU).noise for _ in range(2))
+    assert not torch.equal(one.get_state(), other.get_state())
+    assert not torch.equal(one.get_state(), torch.Generator().manual_seed(one.initial_seed()).get_state())
+    draws = torch.randn(100_000, generator=one)
+    assert abs(float(draws.mean())) < 0.02
+    assert float(draws.std()) == pytest.approx(1.0, abs=0.02)
 
 
 def last_loss(noise: float) -> float:

@@ -10,7 +10,6 @@ from model_server.ranking.features import FEATURES
 from model_server.ranking.files import StoredRanker
 from model_server.ranking.names import names_of
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.scorers import Scorers
 from model_server.ranking.tables import fit_tables
 
 
@@ -23,4 +22,4 @@ def ranker_by(feature: str, dataset: Dataset) -> StoredRanker:
     booster = lightgbm.train(options, lightgbm.Dataset(rows, wanted, feature_name=list(FEATURES)), 20)
     log = dataset.interactions
     tables = fit_tables(log, facts_of(dataset.catalog), "UTC", int(log.ts_ms[-1]) + 1)
-    return StoredRanker(Ranker(Scorers([booster]), RankingOptions(CandidateOptions())), tables, log, names_of(log))
+    return StoredRanker(Ranker([booster], RankingOptions(CandidateOptions())), tables, log, names_of(log))

@@ -5,10 +5,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from app.data.interactions import Dataset
 from app.data.source import DataSource, open_dataset
+from app.errors import DataError
+from app.interests.state import Kind
 from model_server.learning.gate import Outcome, Rules, decide
 from model_server.learning.judge import Encoding, Shown, compare, joined, shown_by, trial_of
 from model_server.learning.past import begin_with
@@ -17,7 +20,7 @@ from model_server.learning.snapshot import Extent, write_snapshot
 from model_server.learning.store import EventStore
 from model_server.registry.version import TrainedModel
 from model_server.training.run import TrainingJob, train_model
-from tests.support.learning import PLENTY
+from tests.support.learning import NOW_MS, PLENTY
 from tests.support.model import HashEncoder, planted_dataset, tiny_options
 
 CUT = 480  # of 720 steps
@@ -43,7 +46,7 @@ def honest() -> TrainedModel:
 def poisoned(folder: Path) -> TrainedModel:
     """As the learner would train it, from a snapshot in which the items were dealt out by chance."""
     store = EventStore(folder / "store", PLENTY)
-    begin_with(store, folder, walks())
+    begin_with(store, folder, walks(), NOW_MS)
     write_snapshot(store, folder / "kept", walks().catalog, Extent.below(CUT))
     poison(folder / "kept", seed=3)
     return trained(open_dataset(DataSource(str(folder / "kept")), folder, lambda _: None))
@@ -58,10 +61,26 @@ def test_a_poisoned_challenger_is_refused_and_a_poisoned_champion_is_replaced(tm
     assert forth.ndcg10.mean == -back.ndcg10.mean
     assert forth.champion == back.challenger
     assert forth.events == LIVE
-    parts = [Shown(good.users[part], good.gains[part], good.lists[part]) for part in (slice(0, 99), slice(99, None))]
+    parts = [good.take(part) for part in (slice(0, 99), slice(99, None))]
     same = compare(trial.facts, good, joined(parts), RULES.level)
     assert (same.ndcg10.low, same.ndcg10.high, same.champion) == (0, 0, same.challenger)
     assert decide(same, 0, RULES).outcome is Outcome.REFUSE
+
+
+def test_what_was_turned_down_is_no_right_answer() -> None:
+    """The challenger is right of everything that was disliked, and of nothing else."""
+    kinds = np.where(np.arange(100) % 2, int(Kind.DISLIKE), int(Kind.VIEW)).astype(np.int8)
+    right = (kinds == int(Kind.DISLIKE)).astype(np.float64)
+    lists, users = np.zeros((100, 10), np.int32), np.arange(100)
+    champion = Shown(users, np.full((100, 2), 0.1), lists, kinds)
+    challenger = Shown(users, np.stack([right, right], axis=1), lists, kinds)
+    facts = trial_of(walks(), LIVE, ENCODING).facts
+    figures = compare(facts, champion, challenger, RULES.level)
+    assert (figures.events, figures.users, figures.challenger.ndcg10) == (50, 50, 0)
+    assert decide(figures, 0, RULES).outcome is Outcome.REFUSE
+    turned_down = kinds == int(Kind.DISLIKE)
+    with pytest.raises(DataError, match="50 live events"):
+        compare(facts, champion.take(turned_down), challenger.take(turned_down), RULES.level)
 
 
 def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:

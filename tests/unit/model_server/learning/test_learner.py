@@ -1,9 +1,12 @@
 """The loop: what is done when, and what becomes of challengers."""
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from app.contracts.events import Event
 from model_server.commands.models_shown import described
@@ -12,6 +15,7 @@ from model_server.learning.progress import PROGRESS, Progress, Stage, read_progr
 from model_server.registry.champion import champion_of, promote, read_succession, roll_back
 from model_server.registry.folders import finished_versions
 from model_server.registry.judgement import read_judgement
+from model_server.registry.version import TrainedModel
 from tests.support.learner import ALIKE, BETTER, WORSE, LearnerOnLog
 from tests.support.learning import view
 from tests.unit.model_server.registry.test_version import a_model
@@ -111,3 +115,40 @@ async def test_a_training_that_fails_is_tried_again_and_given_up_after_three_tim
     assert read_progress(tmp_path / "hopeless").cut == 100
     failed = hopeless.metrics.counter(table.FAILED, Stage.TRAINING)
     assert failed._value.get() == 3  # noqa: SLF001  # prometheus has no other way to ask
+
+
+async def test_a_store_that_was_removed_is_learned_from_again(tmp_path: Path) -> None:
+    await learner(tmp_path, 230, WORSE).run()
+    made = read_progress(tmp_path).made
+    shutil.rmtree(tmp_path / "store")
+    again = learner(tmp_path, 130, WORSE)
+    await again.run()
+    assert read_progress(tmp_path).cut == 100  # trained, on the first hundred of the new store
+    assert set(made) <= set(read_progress(tmp_path).made)
+
+
+async def test_data_of_a_training_and_a_judging_goes_when_they_are_done(tmp_path: Path) -> None:
+    (tmp_path / "judging.incomplete").mkdir()
+    on_log = learner(tmp_path, 230, ALIKE)  # the log ends before its second look
+    during = list[list[str]]()
+    on_log.on_judge = lambda: during.append(data_of(tmp_path))
+    await on_log.run()
+    assert read_progress(tmp_path).stage is Stage.JUDGING
+    assert during == [["judging"]]
+    assert data_of(tmp_path) == []
+
+
+def data_of(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if name.startswith(("training", "judging"))]
+
+
+async def test_a_private_champion_is_not_challenged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def private(cut: int) -> TrainedModel:
+        parts = ("epsilon", "delta", "people", "steps", "sample_rate", "noise", "popularity_noise")
+        return replace(a_model(cut), metrics={f"private_{part}": 1.0 for part in parts})
+
+    on_log = LearnerOnLog(tmp_path, visits(430), private)
+    await on_log.run()
+    assert len(versions(on_log)) == 1
+    assert on_log.asked == []
+    assert caplog.text.count("is private: it is not challenged") == 1

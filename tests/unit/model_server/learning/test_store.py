@@ -126,6 +126,35 @@ def test_a_row_is_merged_a_few_times_only() -> None:
     assert len(segments) < 30
 
 
+def test_a_producer_whose_clock_is_years_ahead_empties_no_store(tmp_path: Path) -> None:
+    young = EventStore(tmp_path, replace(PLENTY, age_days=730))
+    Log(young).happen(view("ann", "a", "1"))
+    ahead_ms = NOW_MS + 3_650 * DAY_MS
+    young.take(0, [ReceivedEvent(view("bob", "b", "2", ahead_ms), 1, ahead_ms)], 2, NOW_MS)
+    young.publish(NOW_MS)
+    assert rows_of(young) == [("ann", "a"), ("bob", "b")]
+    assert [segment.newest_ts_ms for segment in young.manifest.segments] == [NOW_MS, NOW_MS]
+
+
+def test_a_past_of_long_ago_ages_from_when_the_store_began(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dataset = planted_dataset(users=5, items=10, length=3)
+    log = dataset.interactions
+    late = log.ts_ms.copy()
+    late[-1] = NOW_MS + DAY_MS
+    for name, past in (("old", dataset), ("ahead", replace(dataset, interactions=replace(log, ts_ms=late)))):
+        store = EventStore(tmp_path / name, replace(PLENTY, age_days=730))
+        begin_with(store, tmp_path, past, NOW_MS)
+        Log(store).happen(view("ann", "item-1", "1"))
+        assert len(rows_of(store)) == 16
+        assert max(segment.newest_ts_ms for segment in store.manifest.segments) == NOW_MS
+    assert not caplog.records
+    store = EventStore(tmp_path / "old", replace(PLENTY, age_days=730))
+    store.take(0, [ReceivedEvent(view("bob", "item-2", "2"), 1, NOW_MS)], 2, NOW_MS + 731 * DAY_MS)
+    store.publish(NOW_MS + 731 * DAY_MS)
+    assert rows_of(store) == [("ann", "item-1"), ("bob", "item-2")]
+    assert "15 events go" in caplog.text
+
+
 def test_what_lies_in_a_future_is_taken_for_when_kafka_had_it(store: EventStore) -> None:
     Log(store).happen(view("ann", "later", "1", NOW_MS + DAY_MS), view("ann", "now", "2"))
     times = [time for table in store.read(9) for time in table["ts_ms"].to_pylist()]
@@ -135,8 +164,8 @@ def test_what_lies_in_a_future_is_taken_for_when_kafka_had_it(store: EventStore)
 def test_an_empty_store_begins_with_a_data_set_and_only_an_empty_one(tmp_path: Path) -> None:
     dataset = planted_dataset(users=5, items=10, length=3)
     store = EventStore(tmp_path / "store", PLENTY)
-    assert begin_with(store, tmp_path, dataset)
-    assert not begin_with(EventStore(tmp_path / "store", PLENTY), tmp_path, dataset)
+    assert begin_with(store, tmp_path, dataset, NOW_MS)
+    assert not begin_with(EventStore(tmp_path / "store", PLENTY), tmp_path, dataset, NOW_MS)
     assert store.rows == 15
     assert past_items(tmp_path) == dataset.catalog
     Log(store).happen(view("ann", "item-1", "1"))

@@ -56,7 +56,6 @@ from tests.support.ranking import ranker_by
 PEOPLE, ITEMS, DAYS = 40, 40, 70
 CPU, ENCODER = torch.device("cpu"), WordEncoder()
 NOW_MS: Final = DAYS * DAY_MS
-NEAR: Final = 0.05  # a millisecond apart, what was bought just seven half-lives ago counts a last time or not
 PLACE_OF: Final = {"north": 0, "south": 1}
 LIST: Final = Surface("again", 10, frozenset({Hide.IN_CART}), (SourceSpec(Source.AGAIN),))
 
@@ -146,7 +145,7 @@ def test_a_version_serves_what_evaluation_measures_of_it(folder: Path) -> None:
     served = Shelf(model, LIST).again(histories())
     assert [[item.item_id for item in items] for items in served] == wanted
     mine = [[scores[user, int(item.item_id[5:])] for item in items] for user, items in enumerate(served)]
-    assert [[item.score for item in items] for items in served] == [pytest.approx(each, abs=NEAR) for each in mine]
+    assert [[item.score for item in items] for items in served] == [pytest.approx(each, abs=1e-4) for each in mine]
 
 
 def test_what_is_promoted_is_read_as_it_was_in_training() -> None:
@@ -160,7 +159,7 @@ def test_what_is_promoted_is_read_as_it_was_in_training() -> None:
     shelf = Shelf(model, LIST, promotions=promotions)
     for user, items in enumerate(shelf.again(histories())):
         mine = [scores[user, int(item.item_id[5:])] for item in items]
-        assert [item.score for item in items] == pytest.approx(mine, abs=NEAR)
+        assert [item.score for item in items] == pytest.approx(mine, abs=1e-4)
     untold = as_served(stored, shop().interactions, told).scores(cases(shop().interactions))
     assert (untold == as_served(stored, shop().interactions, nothing_promoted).scores(cases(shop().interactions))).all()
 

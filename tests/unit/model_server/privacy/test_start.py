@@ -15,6 +15,7 @@ TEXTS = torch.from_numpy(HashEncoder().encode([f"thing {number}" for number in r
 
 @pytest.mark.parametrize("texts", [TEXTS, torch.zeros(6, 0)], ids=["texts", "ids alone"])
 def test_it_recommends_what_is_popular(texts: torch.Tensor) -> None:
+    torch.manual_seed(0)  # where items have no texts, their directions are drawn
     network = SequenceNetwork(tiny_config(text_dimension=texts.shape[1])).eval()
     start_privately(network, texts, POPULARITY)
     items = network.item_vectors(torch.arange(6), texts)

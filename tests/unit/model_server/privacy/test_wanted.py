@@ -30,7 +30,18 @@ def test_the_recipe_does_not_follow_the_data() -> None:
         assert with_choices(suited, {"epsilon": None}) == suited
 
 
-@pytest.mark.parametrize("changes", [{"members": 2}, {"epsilon": 0.0}, {"epsilon": -1.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"members": 2},
+        {"epsilon": 0.0},
+        {"epsilon": -1.0},
+        {"epsilon": float("nan")},
+        {"epsilon": float("inf")},
+        {"delta": 0.0},
+        {"delta": 2.0},
+    ],
+)
 def test_what_cannot_be_kept_is_refused(changes: dict[str, float]) -> None:
     with pytest.raises(SettingsError):
         wanted(with_choices(PRIVATE, {"epsilon": 3.0, **changes}))

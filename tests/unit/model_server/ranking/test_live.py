@@ -17,7 +17,6 @@ from model_server.ranking.live import LIVE, LiveTables
 from model_server.ranking.names import fingerprints, names_of
 from model_server.ranking.people import NOBODY, PeopleNumbers
 from model_server.ranking.ranker import Ranker, RankingOptions
-from model_server.ranking.scorers import Scorers
 from model_server.ranking.tables import GrowingTables, fit_tables
 from tests.support.model import DAY_MS, dataset_of, interactions_of
 
@@ -39,7 +38,7 @@ def log() -> Interactions:
 def stored(part: Interactions, *, promotions: bool = False) -> StoredRanker:
     """A version's ranker without trees."""
     tables = fit_tables(part, facts_of(dataset_of(part).catalog), "UTC", int(part.ts_ms[-1]))
-    nothing_grown = Ranker(Scorers([]), RankingOptions(CandidateOptions()))
+    nothing_grown = Ranker([], RankingOptions(CandidateOptions()))
     return StoredRanker(nothing_grown, tables, part, names_of(part), promotions)
 
 

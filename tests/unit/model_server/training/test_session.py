@@ -42,10 +42,11 @@ def test_a_private_version_stands_for_private_ones_of_its_epsilon_only(tmp_path:
     model = replace(model, data=msgspec.structs.replace(model.data, options={"epsilon": 3.0}))
     save_version(tmp_path, model, now_ms=1)
 
-    def found(epsilon: float | None) -> bool:
-        wanted = TrainedOn(model.data.sha256, model.data.held_out_events, model.text_encoder, epsilon)
+    def found(epsilon: float | None, delta: float | None = None) -> bool:
+        wanted = TrainedOn(model.data.sha256, model.data.held_out_events, model.text_encoder, epsilon, delta)
         return trained_before(tmp_path, wanted, torch.device("cpu"), lambda _: None) is not None
 
     assert found(3.0)
     assert not found(None)
     assert not found(8.0)
+    assert not found(3.0, delta=1e-9)
