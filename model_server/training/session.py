@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from rich.console import Console
 from app.code_version import code_version
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
-from app.errors import ModelVersionError, SettingsError
+from app.errors import SettingsError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.privacy.run import train_as_wanted
 from model_server.registry.champion import champion_of, promote, settle
-from model_server.registry.folders import finished_versions, latest_version
+from model_server.registry.folders import latest_version
 from model_server.registry.load import load_version
 from model_server.registry.private import is_private
 from model_server.registry.save import save_version
@@ -30,6 +30,7 @@ from model_server.text.tuned import check_kept_away, read_tuned
 from model_server.training.bar import TrainingBar
 from model_server.training.checkpoint import Checkpoints
 from model_server.training.chosen import Choices, with_choices
+from model_server.training.earlier import TrainedOn, trained_before
 from model_server.training.execution import Execution
 from model_server.training.options import options_for
 from model_server.training.precision import Precision
@@ -229,17 +230,6 @@ class _Session:
         return f"Going on in {where}, where an earlier run of the same data and options was after {seconds:.0f} s"
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedOn:
-    """What makes an earlier version as good as a new one: data, what was held out, text encoder, privacy."""
-
-    sha256: str
-    held_out_events: int
-    text_encoder: str
-    epsilon: float | None = None
-    delta: float | None = None
-
-
 def _is_private(request: TrainingRequest) -> bool:
     """Whether people are to be protected.
 
@@ -256,23 +246,6 @@ def _is_private(request: TrainingRequest) -> bool:
             hint="Leave them out with --private.",
         )
     return True
-
-
-def trained_before(
-    models_dir: Path, wanted: TrainedOn, device: torch.device, say: Callable[[str], object]
-) -> ModelVersion | None:
-    """The newest whole version that was trained on exactly this; says which damaged ones it passed over."""
-    for folder in reversed(finished_versions(models_dir)):
-        try:
-            version = load_version(folder, device)
-        except ModelVersionError as error:
-            say(f"Passed over: {error.what}")
-            continue
-        data, text_encoder = version.model.data, version.model.text_encoder
-        privacy = (data.options.get("epsilon"), data.options.get("delta"))
-        if TrainedOn(data.sha256, data.held_out_events, text_encoder, *privacy) == wanted:
-            return version
-    return None
 
 
 def _now_ms() -> int:

@@ -12,7 +12,8 @@ from app.data.source import DataSource
 from app.errors import DataError
 from app.settings import Settings
 from model_server.registry.save import save_version
-from model_server.training.session import TrainedOn, TrainingRequest, run_training, trained_before
+from model_server.training.earlier import TrainedOn, trained_before
+from model_server.training.session import TrainingRequest, run_training
 from tests.support.planted import WordEncoder, planted_model
 
 
