@@ -51,14 +51,12 @@ class BasketRequest:
         train_share: share of the lines before the cut.
         share: share of the later baskets that are asked.
         seed: of the choice of baskets and of what lies in the carts.
-        halves: so many random halves of each basket are asked, of the task cart: more of them to learn from.
     """
 
     task: str = Task.NEXT
     train_share: float = 0.6
     share: float = 0.25
     seed: int = 0
-    halves: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,9 +123,7 @@ class _BasketProtocol:
 
     def plan(self) -> Plan:
         log, request = self._log, self._request
-        halves = range(request.halves if request.task == Task.CART else 1)
-        found = (self._asked(basket, half) for basket in self._chosen().tolist() for half in halves)
-        asked = [each for each in found if each is not None]
+        asked = [each for basket in self._chosen().tolist() if (each := self._asked(basket)) is not None]
         ordered = log.take(self._by_user)
 
         def steps(at_once: int) -> Iterator[Step]:
@@ -159,7 +155,7 @@ class _BasketProtocol:
         rng = np.random.default_rng(self._request.seed)
         return np.sort(rng.choice(later, size=int(len(later) * self._request.share), replace=False))
 
-    def _asked(self, basket: int, half: int) -> _Asked | None:
+    def _asked(self, basket: int) -> _Asked | None:
         log, task = self._log, self._request.task
         lines = self._lines[self._basket_starts[basket] : self._basket_starts[basket + 1]]
         first_line = int(lines[0])
@@ -173,8 +169,7 @@ class _BasketProtocol:
         elif task == Task.CART:
             if len(items) < _SMALLEST_CART:
                 return None
-            seeds = (self._request.seed, basket, *range(1, half + 1))
-            mixed = np.random.default_rng(seeds).permutation(items)
+            mixed = np.random.default_rng((self._request.seed, basket)).permutation(items)
             items, cart = np.sort(mixed[: len(items) // 2]), np.sort(mixed[len(items) // 2 :])
             hidden = cart
         elif self._promotions is not None and self._weeks is not None and log.places is not None:

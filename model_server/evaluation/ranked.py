@@ -20,7 +20,7 @@ from model_server.ranking.tables import GrowingTables, ItemTables
 from model_server.ranking.train import RankerTraining, Shop, TrainedRanker, train_ranker
 
 _TOGETHER: Final = 2
-"""So many rankers add up their scores; a version has one, half as dear."""
+"""So many rankers add up their scores."""
 NOT_RECENT: Final = 0.7
 """Share of the training part from which the item tables of training come; the questions lie behind it."""
 
@@ -31,10 +31,9 @@ _OPTIONS: Final = {
     Task.PROMOTION: RankingOptions(CandidateOptions(promoted_only=True)),
 }
 # Of the newer baskets: what one core describes and learns in a few minutes.
-_SHARES: Final = {Task.NEXT: 1.0, Task.CART: 0.7, Task.DISCOVER: 1.0, Task.PROMOTION: 1.0}
+_SHARES: Final = {Task.NEXT: 1.0, Task.CART: 0.7, Task.DISCOVER: 0.7, Task.PROMOTION: 1.0}
 # How many questions there are says more than how many of the wrong candidates of each are kept.
-_NEGATIVES: Final = {Task.NEXT: 0.2, Task.CART: 0.1, Task.DISCOVER: 0.1, Task.PROMOTION: 0.5}
-_HALVES: Final = 2  # of each basket that the task cart learns from
+_NEGATIVES: Final = {Task.NEXT: 0.2, Task.CART: 0.2, Task.DISCOVER: 0.15, Task.PROMOTION: 0.5}
 
 
 class Tables(Protocol):
@@ -102,9 +101,9 @@ def train_on(known: Dataset, shop: Shop, task: Task, seeds: tuple[int, ...], sha
     Raises:
         ValueError: there is nothing to learn from.
     """
-    request = BasketRequest(task, train_share=NOT_RECENT, share=share, seed=seeds[0], halves=_HALVES)
+    plan = basket_plan(known, BasketRequest(task, train_share=NOT_RECENT, share=share, seed=seeds[0]))
     training = RankerTraining(seeds=seeds, negatives=_NEGATIVES[task])
-    return train_ranker(basket_plan(known, request), shop, _OPTIONS[task], training)
+    return train_ranker(plan, shop, _OPTIONS[task], training)
 
 
 def shop_of(dataset: Dataset) -> Shop:

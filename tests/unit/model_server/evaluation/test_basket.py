@@ -67,23 +67,6 @@ def test_a_cart_and_what_is_to_be_guessed_make_up_the_basket() -> None:
         assert len(relevant) == len(basket) // 2
 
 
-def test_several_halves_of_a_basket_can_be_learned_from() -> None:
-    once, twice = (BasketRequest("cart", train_share=0.5, share=1.0, halves=halves) for halves in (1, 2))
-    (asked,), (again,) = questions(basket_plan(shop(), once)), questions(basket_plan(shop(), twice))
-    relevant = [each.tolist() for each in again.relevant]
-    assert relevant[::2] == [each.tolist() for each in asked.relevant]
-    assert again.cases.carts is not None
-    halves = zip(again.cases.carts, relevant, strict=True)
-    assert [sorted([*cart.tolist(), *hidden]) for cart, hidden in halves] == [[3, 6, 7]] * 2 + [[2, 8]] * 2
-
-
-def test_a_share_of_the_baskets_depends_on_the_seed_alone() -> None:
-    request = BasketRequest("next", train_share=0.5, share=0.5, seed=3)
-    first, again = (questions(basket_plan(shop(), request)) for _ in range(2))
-    assert len(first) == 1
-    assert [each.tolist() for each in first[0].relevant] == [each.tolist() for each in again[0].relevant]
-
-
 def test_a_visit_that_never_ends_leaves_the_cut_where_it_is() -> None:
     robot = [(1, 9, minute) for minute in range(400)]  # under one name, every minute
     people = [(0, minute // 100, minute) for minute in range(0, 400, 100)]
