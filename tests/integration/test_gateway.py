@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -85,8 +86,18 @@ def test_a_batch_with_one_wrong_event_is_refused_and_nothing_of_it_is_sent(shop:
     assert shop.gateway.metric("riverrun_gateway_events_total") == before
 
 
+def status_of_too_large_a_body(shop: Shop) -> int:
+    """It is refused by its head, so a sender that is slow finds the connection cut before it has read the answer."""
+    for _ in range(10):
+        try:
+            return shop.gateway.ask("/v1/events", b" " * 1_100_000).status
+        except URLError as error:
+            assert isinstance(error.reason, BrokenPipeError | ConnectionResetError)
+    pytest.fail("The connection was cut ten times without an answer.")
+
+
 def test_too_much_at_once_is_refused(shop: Shop) -> None:
-    assert shop.gateway.ask("/v1/events", b" " * 1_100_000).status == 413
+    assert status_of_too_large_a_body(shop) == 413
     assert shop.gateway.ask("/v1/events", [VIEW] * 501).body["error"]["code"] == "too_many_events"
     statuses: list[int] = []
     senders = [
