@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -17,6 +16,7 @@ from typing import Final
 
 from app.errors import ProcessFailed, SettingsError
 from app.processes.guarded import exit_name
+from app.processes.python import riverrun
 from app.settings import AgentsSettings
 
 log = logging.getLogger("riverrun.agents")
@@ -81,7 +81,7 @@ def worker_commands(agents: AgentsSettings, topic_prefix: str, partitions: int) 
         )
     return [
         [
-            *(sys.executable, "-m", "app.cli.main", "agents", "--processes", "1"),
+            *riverrun("agents", "--processes", "1"),
             *("--state-dir", str(agents.state_dir / f"worker-{number}")),
             *("--metrics-port", str(agents.metrics_port and agents.metrics_port + number)),
             *("--topic-prefix", topic_prefix),

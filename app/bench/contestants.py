@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from app.bench.java_peer import JavaPeer
 from app.interests.state import decode_state
+from app.processes.python import module
 
 KEPT: Final = 50
 STREAM_THREADS: Final = 2
@@ -71,7 +72,7 @@ def riverrun(processes: int = 1) -> Contestant:
         group=lambda course: f"{course.prefix}riverrun-agents",
         changelog=lambda course: f"{course.prefix}riverrun-agents-interests-changelog",
         command=lambda course: [
-            *(sys.executable, "-m", "app.cli.main", "agents", "--topic-prefix", course.prefix),
+            *module("app.cli.main", "agents", "--topic-prefix", course.prefix),
             *("--state-dir", str(course.scratch / "state"), "--metrics-port", "0", "--processes", str(processes)),
         ],
         environment=lambda course: {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": course.bootstrap_servers},

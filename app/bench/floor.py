@@ -1,7 +1,6 @@
 """The floor under freshness: the same traffic over as many topics, with nothing but bare relays between them."""
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ from app.contracts.events import Event, InvalidEvent, decode_event
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics
 from app.processes.guarded import GuardedProcess
+from app.processes.python import module
 from app.replay import publish_events, replay_producer
 
 _SETTLE_TIMEOUT_S: Final = 60.0
@@ -42,7 +42,7 @@ class EchoFloor:
             await asyncio.to_thread(apply_topics, self._servers, self._topics)
             stack.push_async_callback(asyncio.to_thread, delete_topics, self._servers, self._topics)
             folder = Path(tempfile.mkdtemp(prefix="riverrun-echo-"))
-            relays = GuardedProcess([sys.executable, "-m", "app.bench.echo", *arguments], folder)
+            relays = GuardedProcess(module("app.bench.echo", *arguments), folder)
             stack.enter_context(relays).start()
             await stack.enter_async_context(self._consumer)
             await stack.enter_async_context(self._producer)

@@ -5,13 +5,13 @@ Only ratios are held against earlier ones: floor and peer are measured in the sa
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from app.errors import ProcessFailed
+from app.processes.python import riverrun
 
 _TIMEOUT_S: Final = 3_600.0
 
@@ -105,7 +105,7 @@ def run_bench(name: str, options: Sequence[str]) -> Figures:
         ProcessFailed: it failed.
     """
     ran = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "app.cli.main", "bench", name, *options, "--json"],
+        riverrun("bench", name, *options, "--json"),
         stdout=subprocess.PIPE,
         timeout=_TIMEOUT_S,
         check=False,

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 
 from app.errors import RiverrunError
+from app.processes.python import riverrun
 from app.settings import Settings
 
 
@@ -19,7 +19,7 @@ def trained_model(data: str, holdout_events: int, settings: Settings, say: Calla
     """
     say(f"Model: `riverrun train --data {data} --holdout-events {holdout_events} --reuse`")
     command = [
-        *(sys.executable, "-m", "app.cli.main", "train", "--data", data, "--holdout-events", str(holdout_events)),
+        *riverrun("train", "--data", data, "--holdout-events", str(holdout_events)),
         *("--models-dir", str(settings.scoring.models_dir), "--reuse", "--json"),
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own command

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.errors import ProcessFailed
 from app.processes.program import Program
+from app.processes.python import riverrun
 
 _POLL_S: Final = 0.02
 _MB: Final = 1_000_000
@@ -41,7 +41,7 @@ class Service(Program):
     def __init__(self, launch: Launch) -> None:
         super().__init__(
             f"`riverrun {launch.name}`",
-            lambda own: (sys.executable, "-P", "-m", "app.cli.main", launch.name, *launch.options(own)),
+            lambda own: riverrun(launch.name, *launch.options(own)),
             launch.environment,
         )
         self._url = f"http://{_HOST}:{launch.port}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model_server.finetuning.layers import LowerStates, UpperLayers
-from model_server.finetuning.loss import contrastive_loss, keeping_loss
+from model_server.finetuning.loss import contrastive_loss
 from model_server.finetuning.material import Material
 from model_server.finetuning.options import FinetuningOptions
 from model_server.finetuning.validation import combined
@@ -157,9 +157,6 @@ class _Finetuning:
         pairs = len(batch.left)
         also_right = torch.from_numpy(batch.also_right).to(vectors.device)
         loss = contrastive_loss(each[:pairs], each[pairs:], also_right, options.temperature)
-        if options.keeping:
-            before = torch.from_numpy(self._before[rows]).to(vectors.device)
-            loss = loss + options.keeping * keeping_loss(vectors, before)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(self._upper.parameters(), _CLIP)

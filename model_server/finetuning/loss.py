@@ -26,13 +26,3 @@ def contrastive_loss(left: Tensor, right: Tensor, also_right: Tensor, temperatur
     masked[partners, partners] = False
     scores = (left @ right.T / temperature).masked_fill(masked, _MINUS_INFINITY)
     return (functional.cross_entropy(scores, partners) + functional.cross_entropy(scores[:, :count].T, partners)) / 2
-
-
-def keeping_loss(vectors: Tensor, before: Tensor) -> Tensor:
-    """How far the likenesses within a batch have moved: the mean squared difference of the cosines.
-
-    Args:
-        vectors: (M, D) of length 1.
-        before: (M, D) the same texts by the pretrained encoder.
-    """
-    return functional.mse_loss(vectors @ vectors.T, before @ before.T)

@@ -21,7 +21,6 @@ class FinetuningOptions:
         learning_rate: of the last layer; it rises over the first tenth of the steps and falls to zero.
         layer_decay: each layer below learns so much slower.
         temperature: of the softmax over cosines.
-        keeping: weight of staying close to the likenesses that the pretrained encoder sees within a batch.
         cold_share: of the items, held out with all their events, to validate on.
     """
 
@@ -38,5 +37,4 @@ class FinetuningOptions:
     learning_rate: float = 1e-4
     layer_decay: float = 0.7
     temperature: float = 0.05
-    keeping: float = 0.0
     cold_share: float = 0.1

@@ -16,7 +16,7 @@ from model_server.finetuning.queries import Query
 from model_server.finetuning.universe import Universe
 from model_server.judging.metrics import CaseMetrics, RankingMetrics, case_metrics, relevant_ranks
 
-_ANCHORS: Final = 20  # as many, and fading as fast, as where lists are made (model_server.scoring)
+_ANCHORS: Final = 20  # as many, and fading as fast, as for `content` of `riverrun evaluate`
 _FADING: Final = 0.85
 _MOST_CASES: Final = 2_000
 

@@ -7,7 +7,6 @@ it: it goes on from its checkpoint, and finds the version it had saved when it w
 import asyncio
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import msgspec
 
 from app.errors import ProcessFailed
 from app.processes.guarded import GuardedProcess, exit_name
+from app.processes.python import module, riverrun
 from app.settings import Settings
 from model_server.learning.gate import Figures
 from model_server.learning.workshop import Contest
@@ -61,8 +61,8 @@ async def train(data: Path, manner: Manner) -> str:
     """
     given = {"--options": manner.options, "--encoder": manner.encoder}
     chosen = [word for option, path in given.items() if path is not None for word in (option, str(path))]
-    command = (
-        "app.cli.main", "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
+    command = riverrun(
+        "train", "--data", str(data), "--holdout-events", "0", "--reuse", "--json",
         "--models-dir", str(manner.models_dir), "--checkpoints", f"{data}.checkpoints",
         "--threads", str(manner.threads), *chosen,
     )  # fmt: skip
@@ -76,7 +76,7 @@ async def judge(contest: Contest, manner: Manner) -> Figures:
         ProcessFailed: it did not end well.
     """
     request = msgspec.json.encode(contest).decode()
-    command = ("model_server.learning.judging", request, str(manner.threads))
+    command = module("model_server.learning.judging", request, str(manner.threads))
     return await _run("The judging", command, manner, lambda line: msgspec.json.decode(line, type=Figures))
 
 
@@ -98,12 +98,12 @@ def answer(title: str, lines: Sequence[str], read: Callable[[str], T]) -> T:
         raise ProcessFailed(f"{title} gave no answer ({error}). {_last_words(lines)}") from error
 
 
-async def _run(title: str, module: Sequence[str], manner: Manner, read: Callable[[str], T]) -> T:
-    """Run `python -m` this; what it ended with."""
+async def _run(title: str, command: list[str], manner: Manner, read: Callable[[str], T]) -> T:
+    """Run this command; what it ended with."""
     folder = Path(tempfile.mkdtemp(prefix="riverrun-learning-"))
     environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(manner.threads or "")}
     loop = asyncio.get_running_loop()
-    guard = GuardedProcess([sys.executable, "-m", *module], folder, environment=environment)
+    guard = GuardedProcess(command, folder, environment=environment)
     try:
         step_back(guard.start(), manner.niceness)
         while (code := guard.exit_code()) is None:  # noqa: ASYNC110  # a process sets no event

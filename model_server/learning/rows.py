@@ -15,29 +15,19 @@ import pyarrow.compute as pc
 from msgspec import Struct, structs
 
 from app.contracts.events import AddToCart, Event, Forget, HandOver, Purchase, Rate
+from app.data.formats.kept import COLUMNS
 from app.interests.intake import ReceivedEvent
 from app.interests.item_kinds import ITEM_KINDS
 
 SCHEMA: Final = pa.schema(
-    [
-        ("number", pa.int64()),
-        ("user", pa.string()),
-        ("origin", pa.string()),
-        ("item", pa.string()),
-        ("ts_ms", pa.int64()),
-        ("kind", pa.int8()),
-        ("rating", pa.float32()),
-        ("quantity", pa.float32()),
-        ("place", pa.string()),
-        ("event", pa.int64()),
-    ]
+    [pa.field("number", pa.int64()), *COLUMNS, pa.field("origin", pa.string()), pa.field("event", pa.int64())]
 )
-"""`number` counts all rows that were ever stored; `origin` is whose row it was before it was handed over; `event` is a
-hash of the event's id, by which one sent twice is recognised."""
+"""What a snapshot holds, and more: `number` counts all rows that were ever stored; `origin` is whose row it was before
+it was handed over; `event` is a hash of the event's id, by which one sent twice is recognised."""
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One event on an item, not stored yet; the fields are those of `SCHEMA`."""
+    """One event on an item, not stored yet; the fields are those of `SCHEMA` by name."""
 
     user: str
     origin: str | None

