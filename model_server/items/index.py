@@ -11,7 +11,6 @@ This module does not know Kafka, and not where text embeddings come from.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,12 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.contracts.catalog import Promotion
-from model_server.items.approximate import NOTHING, ApproximateIndex
-from model_server.items.borrowing import NEAREST, loans
+from model_server.items.approximate import ApproximateIndex
 from model_server.items.live_search import LiveSearch
+from model_server.items.new_items import NewItems
 from model_server.items.rows import ItemRows
 from model_server.items.search import BLOCK, ExactSearch
-from model_server.items.tastes import Tastes
 from model_server.items.view import IndexView, ItemCounts, ItemTower, Listing, TrainedItems
 from model_server.model.network import COLD
 
@@ -33,15 +31,6 @@ _PLACED_AT_ONCE = 50_000
 _LENT_AT_ONCE = 8_192
 _MINUS_INFINITY = float("-inf")
 APPROXIMATE_FROM = 50_000  # items, on a CPU: where a lone user's exact search would take as long as the encoder
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lent:
-    """(n, D), (n, K) and (n, K) of n new items, see `Loans`."""
-
-    vectors: Tensor
-    lenders: NDArray[np.int64]
-    tastes: NDArray[np.float32]
 
 
 class ItemIndex:
@@ -75,27 +64,24 @@ class ItemIndex:
         self._titles: list[str] = []
         self._position: dict[str, int] = {}
         self._sellable: dict[str, int] = {}
-        self._new: dict[str, int] = {}  # sellable and untrained -> slot
         self._promoted: dict[str, tuple[Promotion, ...]] = {}
         self._unlisted: dict[str, None] = {}  # untrained and not sellable, the longest so first
         self._version = 0
-        self._new_exact: ExactSearch | None = None  # made when a reader wants it
         # On a GPU never: it scores a million items at once.
         text_width = trained.texts.shape[1]
         width = self._vectors([], np.empty((0, text_width), np.float32))[0].shape[1]
         searched = approximate_from if device.type == "cpu" else None
-        self._by_vector, self._by_borrowed = LiveSearch(searched), LiveSearch(searched)
+        ordered = sorted(trained.rows, key=trained.rows.__getitem__)
+        counts = [trained.popularity.get(item_id, 0.0) for item_id in ordered]
+        self._by_vector = LiveSearch(searched)
+        self._new = NewItems(torch.tensor(counts, dtype=torch.float32, device=device), width, searched)
+        self._new.grow(_START_CAPACITY)
         # Texts are four fifths of the memory of a large catalogue: half precision is plenty for likeness.
         self._texts = torch.zeros(_START_CAPACITY, text_width, device=device, dtype=torch.float16)
         self._item_vectors = torch.zeros(_START_CAPACITY, width, device=device)
-        self._borrowed = torch.zeros(_START_CAPACITY, width, device=device)  # of new items
         self._vector_ids = np.zeros(_START_CAPACITY, np.int64)
         self._vectors_made = 0
         self._penalty = torch.full((_START_CAPACITY,), _MINUS_INFINITY, device=device)
-        ordered = sorted(trained.rows, key=trained.rows.__getitem__)
-        self._tastes = Tastes(min(NEAREST, len(ordered)))
-        counts = [trained.popularity.get(item_id, 0.0) for item_id in ordered]
-        self._popularity = torch.tensor(counts, dtype=torch.float32, device=device)  # of the lenders
         for start in range(0, len(ordered), _PLACED_AT_ONCE):  # a copy of all texts would be the peak of all memory
             part = ordered[start : start + _PLACED_AT_ONCE]
             made = self._vectors(part, trained.texts[[trained.rows[item_id] for item_id in part]])
@@ -103,7 +89,7 @@ class ItemIndex:
 
     def counts(self) -> ItemCounts:
         """How many items there are now; asks for no lock."""
-        return ItemCounts(known=len(self._position), sellable=len(self._sellable), new=len(self._new))
+        return ItemCounts(known=len(self._position), sellable=len(self._sellable), new=len(self._new.slots))
 
     def promoted(self) -> dict[str, tuple[Promotion, ...]]:
         """Where each sellable item that is promoted stands out."""
@@ -121,14 +107,15 @@ class ItemIndex:
             return
         vectors, placed = self._vectors([listing.item_id for listing in listings], texts)
         untrained = [place for place, each in enumerate(listings) if each.item_id not in self._trained.rows]
-        lent = self._lent(placed[untrained]) if untrained else None
+        lent = self._new.loans_for(placed[untrained], self._texts, self._item_vectors) if untrained else None
         with self._lock:
             self._make_room(listings)
             self._place(listings, vectors, placed)
             self._show(listings)
             self._by_vector.put([self._position[listing.item_id] for listing in listings], vectors)
             if lent is not None:
-                self._lend([self._position[listings[place].item_id] for place in untrained], lent)
+                new = [listings[place].item_id for place in untrained]
+                self._new.put(new, [self._position[item_id] for item_id in new], lent)
         self._tend()
 
     def lend_again(self) -> None:
@@ -139,13 +126,13 @@ class ItemIndex:
         """
         if self._trained.texts.any():
             return
-        new = list(self._new.values())
+        new = list(self._new.slots.items())
         for start in range(0, len(new), _LENT_AT_ONCE):
-            slots = new[start : start + _LENT_AT_ONCE]
-            lent = self._lent(self._texts[slots].float())
+            item_ids, slots = zip(*new[start : start + _LENT_AT_ONCE], strict=True)
+            lent = self._new.loans_for(self._texts[list(slots)].float(), self._texts, self._item_vectors)
             with self._lock:
-                self._lend(slots, lent)
-                self._changed()
+                self._new.put(item_ids, list(slots), lent)
+                self._version += 1
         self._tend()
 
     def retitle(self, listings: Sequence[Listing]) -> None:
@@ -166,10 +153,8 @@ class ItemIndex:
                 self._promoted.pop(item_id, None)
             self._penalty[slots] = _MINUS_INFINITY
             self._by_vector.drop(slots)
-            gone = [self._new.pop(item_id) for item_id in item_ids if item_id in self._new]
-            self._by_borrowed.drop(gone)
-            self._tastes.drop(gone)
-            self._changed()
+            self._new.drop(item_ids)
+            self._version += 1
             for item_id in (self._ids[slot] for slot in slots):
                 if item_id not in self._trained.rows:
                     self._unlisted[item_id] = None
@@ -187,8 +172,8 @@ class ItemIndex:
                 texts=self._texts[:used],
                 penalty=self._penalty[:used],
                 by_vector=self._by_vector.over(self._item_vectors, self._exact),
-                new_items=self._by_borrowed.over(self._borrowed, self._exact_new) if self._new else None,
-                tastes=self._tastes.table(used),
+                new_items=self._new.search(),
+                tastes=self._new.tastes.table(used),
                 version=self._version,
                 ids=self._ids,
                 titles=self._titles,
@@ -201,25 +186,11 @@ class ItemIndex:
         whole_blocks = -(-len(self._ids) // BLOCK) * BLOCK
         return ExactSearch(self._item_vectors[:whole_blocks], self._penalty[:whole_blocks])
 
-    def _exact_new(self) -> ExactSearch:
-        if self._new_exact is None:
-            slots = list(self._new.values())
-            rows = torch.full((len(self._item_vectors),), NOTHING, device=self._device)
-            rows[slots] = torch.arange(len(slots), device=self._device)
-            here = torch.tensor(slots, dtype=torch.int64, device=self._device)
-            free = torch.zeros(len(slots), device=self._device)
-            self._new_exact = ExactSearch(self._borrowed[here], free, here, rows)
-        return self._new_exact
-
-    def _changed(self) -> None:
-        self._version += 1
-        self._new_exact = None
-
     def _tend(self) -> None:
         """Make approximate indexes that are wanted. It takes seconds, so without the lock: nobody else writes."""
         for search, slots, matrix in (
             (self._by_vector, self._sellable, self._item_vectors),
-            (self._by_borrowed, self._new, self._borrowed),
+            (self._new.by_vector, self._new.slots, self._new.vectors),
         ):
             made = None
             if search.wants_index(len(slots)):
@@ -235,22 +206,6 @@ class ItemIndex:
         rows = torch.tensor([self._trained.rows.get(item_id, COLD) for item_id in item_ids], device=self._device)
         placed = torch.from_numpy(np.ascontiguousarray(texts, dtype=np.float32)).to(self._device)
         return self._tower.item_vectors(rows.to(torch.int64), placed), placed
-
-    @torch.inference_mode()
-    def _lent(self, texts: Tensor) -> _Lent:
-        """What items of these (n, T) texts borrow. The first slots are those of the trained items."""
-        lenders = len(self._trained.rows)
-        found = loans(texts, self._texts[:lenders])
-        return _Lent(
-            found.vectors(self._item_vectors[:lenders]),
-            found.lenders.cpu().numpy(),
-            found.tastes(self._popularity).cpu().numpy(),
-        )
-
-    def _lend(self, slots: list[int], lent: _Lent) -> None:
-        self._borrowed[slots] = lent.vectors
-        self._by_borrowed.put(slots, lent.vectors)
-        self._tastes.put(slots, lent.lenders, lent.tastes)
 
     def _make_room(self, listings: Sequence[Listing]) -> None:
         """Let the items that were unlisted the longest give their slots to new ones."""
@@ -290,23 +245,21 @@ class ItemIndex:
         while capacity < needed:
             capacity *= 2
         more = capacity - len(self._item_vectors)
-        vectors, texts, penalty, lent = self._item_vectors, self._texts, self._penalty, self._borrowed
+        vectors, texts, penalty = self._item_vectors, self._texts, self._penalty
         self._item_vectors = torch.cat((vectors, vectors.new_zeros(more, vectors.shape[1])))
-        self._borrowed = torch.cat((lent, lent.new_zeros(more, lent.shape[1])))
         self._texts = torch.cat((texts, texts.new_zeros(more, texts.shape[1])))
         self._vector_ids = np.concatenate((self._vector_ids, np.zeros(more, np.int64)))
         self._penalty = torch.cat((penalty, penalty.new_full((more,), _MINUS_INFINITY)))
+        self._new.grow(capacity)
 
     def _show(self, listings: Sequence[Listing]) -> None:
         for listing in listings:
             item_id = listing.item_id
             # One that is there already keeps its place in the order of arrival.
-            slot = self._sellable.setdefault(item_id, self._position[item_id])
-            if item_id not in self._trained.rows:
-                self._new[item_id] = slot
+            self._sellable.setdefault(item_id, self._position[item_id])
             self._promote(listing)
         self._penalty[[self._position[listing.item_id] for listing in listings]] = 0.0
-        self._changed()
+        self._version += 1
 
     def _promote(self, listing: Listing) -> None:
         if listing.promotions:
