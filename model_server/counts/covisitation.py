@@ -109,8 +109,11 @@ class CoVisitation:
 
     def follow(self, users: NDArray[np.integer], items: NDArray[np.integer]) -> None:
         """Remember these events as their users' newest, without counting them: they were counted before."""
-        if len(items):
-            self._paired(users.astype(np.int64), items.astype(np.int64))
+        known = items < self._options.max_items
+        if known.any():
+            users, items = users[known].astype(np.int64), items[known].astype(np.int64)
+            self._grow(int(items.max()) + 1)
+            self._paired(users, items)
 
     def forget(self, user: int) -> None:
         """The row number is another user's from now on."""
@@ -247,6 +250,7 @@ class CoVisitation:
         rows = np.repeat(np.arange(table.items), np.diff(table.starts))
         order = np.lexsort((-table.weights, rows))
         places = np.arange(len(rows)) - table.starts[rows]
-        fits = (rows < items) & (places < self._options.neighbours)
-        self._neighbours[rows[fits], places[fits]] = table.neighbours[order][fits]
+        neighbours = table.neighbours[order]
+        fits = (rows < items) & (neighbours < items) & (places < self._options.neighbours)
+        self._neighbours[rows[fits], places[fits]] = neighbours[fits]
         self._weights[rows[fits], places[fits]] = table.weights[order][fits]

@@ -111,3 +111,21 @@ def test_items_beyond_the_bound_are_not_counted_and_forgotten_users_start_anew()
     counts.forget(0)
     counts.observe(np.zeros(1, np.int64), np.array([3]), np.full(1, DAY_MS))
     assert not read(counts, [3]).any()
+
+
+def test_an_item_that_the_snapshot_does_not_know_may_lie_in_a_window_that_was_followed() -> None:
+    start = counted((np.zeros(2, np.int64), np.array([0, 1]), np.full(2, DAY_MS)), CoVisitationOptions(EVER)).snapshot(
+        2
+    )
+    counts = CoVisitation(CoVisitationOptions(EVER, max_items=10), start)
+    counts.follow(np.full(2, 7), np.array([9, 900]))  # the second has no room at all
+    counts.observe(np.array([7]), np.array([1]), np.array([2 * DAY_MS]))
+    counts.observe(np.array([7]), np.array([9]), np.array([3 * DAY_MS]))
+    assert set(read(counts, [1]).nonzero()[0]) == {0, 9}
+    assert set(read(counts, [9]).nonzero()[0]) == {1, 9}  # 9, 1, 9: it came again
+
+
+def test_a_snapshot_of_more_items_than_are_kept_speaks_for_those_that_are() -> None:
+    whole = counted(a_log(), CoVisitationOptions(EVER, neighbours=ITEMS)).snapshot(ITEMS)
+    counts = CoVisitation(CoVisitationOptions(EVER, neighbours=ITEMS, max_items=4), whole)
+    assert 0 < read(counts, [0, 1, 2, 3]).nonzero()[0].max() < 4
