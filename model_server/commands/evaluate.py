@@ -74,6 +74,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         ),
     ] = None,
     max_events: Annotated[int, typer.Option(min=0, help="stream: at most this many events; 0: all")] = 0,
+    relearn_days: Annotated[
+        int,
+        typer.Option(
+            min=0, help="stream, basket with --train: also riverrun trained anew every so many days (@relearning)"
+        ),
+    ] = 0,
     repeats: Annotated[
         bool,
         typer.Option("--repeats", help="loo, stream: what the user has had may be right again, so it is not hidden"),
@@ -129,6 +135,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
         train_share=train_share,
         share=share if share is not None else _SHARE[protocol],
         max_events=max_events,
+        relearn_days=relearn_days,
         repeats=repeats,
         staleness=staleness,
         noise=noise,

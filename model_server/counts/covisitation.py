@@ -111,9 +111,8 @@ class CoVisitation:
         """Remember these events as their users' newest, without counting them: they were counted before."""
         known = items < self._options.max_items
         if known.any():
-            users, items = users[known].astype(np.int64), items[known].astype(np.int64)
-            self._grow(int(items.max()) + 1)
-            self._paired(users, items)
+            self._grow(int(items[known].max()) + 1)
+            self._paired(users[known].astype(np.int64), items[known].astype(np.int64))
 
     def forget(self, user: int) -> None:
         """The row number is another user's from now on."""

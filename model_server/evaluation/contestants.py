@@ -17,6 +17,9 @@ OWN: Final = (RIVERRUN, NETWORK, LISTS)
 """What is made of a model version: its blend, its network alone, and the lists that a shopper gets, with the places
 that they reserve for new items."""
 
+RELEARNING: Final = "@relearning"
+"""Suffix of one that is trained anew as time goes on."""
+
 _CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
 _CHEAP_OF_COLD: Final = ("content", "decayed-popularity")
 _CHEAP_OF_BASKETS: Final = ("decayed-popularity", "own-frequency")

@@ -10,12 +10,14 @@ from typing import Final
 from rich.console import Console
 
 from app.data.interactions import Dataset, Interactions
+from app.data.local_time import MS_PER_DAY
 from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
-from model_server.evaluation.contestants import LISTS, NETWORK, RIVERRUN, OwnFits
+from model_server.evaluation.contestants import LISTS, NETWORK, RELEARNING, RIVERRUN, OwnFits
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
 from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.evaluation.relearning import Relearning
 from model_server.evaluation.served_lists import served_lists
 from model_server.judging.cases import Fit, Recommender
 from model_server.peak_memory import PeakMemory
@@ -45,10 +47,12 @@ class Wanted:
     Args:
         choices: train, with these options in the place of those that suit the data; None: nothing is trained.
         task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
+        relearn_days: also one that is trained anew after so many days, time and again; 0: none.
     """
 
     choices: Choices | None
     task: Task | None
+    relearn_days: int = 0
 
 
 class OwnModels:
@@ -75,13 +79,16 @@ class OwnModels:
         self._wanted = wanted
         self._versions = versions
         self._console = console
-        self._trained: dict[int, TrainedModel] = {}
-        self._spent: dict[int, Spent] = {}
+        self._trained: dict[tuple[int, int], TrainedModel] = {}  # by seed and events
+        self._spent: dict[int, Spent] = {}  # by seed, for its first training
 
     def fits(self) -> OwnFits:
         """How they are made; empty where there is nothing to make them of."""
         if (choices := self._wanted.choices) is not None:
-            return {"": lambda name: lambda seed: self._fit_of_training(choices, name, seed)}
+            once: OwnFits = {"": lambda name: lambda seed: self._fit_of_training(choices, name, seed)}
+            if not self._wanted.relearn_days:
+                return once
+            return {**once, RELEARNING: lambda name: lambda seed: self._relearning(once[""](name)(seed))}
         several = len(self._versions) > 1
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
@@ -108,12 +115,17 @@ class OwnModels:
             return lambda part: self._ranker(task, seed, part)
         return lambda part: self.recommender(name, self._train(choices, seed, part), part)
 
+    def _relearning(self, fit: Fit) -> Fit:
+        every_ms = self._wanted.relearn_days * MS_PER_DAY
+        return lambda part: Relearning(fit, self._dataset.interactions, len(part), every_ms)
+
     def _ranker(self, task: Task, seed: int, part: Interactions) -> Recommender:
         trained = train_for_task(replace(self._dataset, interactions=part), task, seed)
         return RankedRecommender(trained.ranker, trained.tables, shop_of(self._dataset).promoting)
 
     def _train(self, choices: Choices, seed: int, part: Interactions) -> TrainedModel:
-        if seed not in self._trained:
+        key = (seed, len(part))
+        if key not in self._trained:
             started, peak = time.perf_counter(), PeakMemory(self._context.device)
             held_out = len(self._dataset.interactions) - len(part)
             job = TrainingJob(self._dataset, part, held_out, self._context.half_life_days)
@@ -121,11 +133,11 @@ class OwnModels:
             options = with_choices(suited, {**choices, "seed": seed})
             with ExitStack() as stack:
                 bar = TrainingBar(self._console, stack)
-                self._trained[seed] = train_as_wanted(
+                self._trained[key] = train_as_wanted(
                     job, self._context.encoder, options, self._context.device, bar.on_progress, bar.on_texts
                 )
-            self._spent[seed] = Spent(time.perf_counter() - started, peak.mb())
-        return self._trained[seed]
+            self._spent.setdefault(seed, Spent(time.perf_counter() - started, peak.mb()))
+        return self._trained[key]
 
 
 def load_versions(folders: tuple[Path, ...], dataset: Dataset, context: Context) -> tuple[ModelVersion, ...]:

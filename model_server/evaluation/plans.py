@@ -28,6 +28,11 @@ def check(request: EvaluationRequest) -> None:
         )
     if request.task and request.protocol != "basket":
         raise DataError("--task goes with --protocol basket.", hint=f"There are {', '.join(TASKS)}.")
+    if request.relearn_days and (request.protocol in _BY_USER or request.choices is None):
+        raise DataError(
+            "--relearn-days goes with --protocol stream or basket, and with --train.",
+            hint=f"{request.protocol} knows no time." if request.protocol in _BY_USER else "Say --train.",
+        )
     if request.staleness and request.protocol in _BY_USER:
         raise DataError(
             "--staleness goes with --protocol stream or basket.", hint=f"{request.protocol} knows no time of day."

@@ -23,6 +23,7 @@ class EvaluationRequest:
         train_share: stream and basket: how much of the data lies before the cut.
         share: stream and basket: how many of the cases after it are asked; cold: how many of the items are new.
         max_events: stream: at most so many events after it; 0: all.
+        relearn_days: stream and basket: also what is trained anew after so many days, time and again; 0: nothing is.
         repeats: what the user has had already may be right again.
         staleness: ask late states as well.
         noise: random events put into each history in another form of the questions; 0: none.
@@ -42,6 +43,7 @@ class EvaluationRequest:
     train_share: float
     share: float
     max_events: int
+    relearn_days: int
     repeats: bool
     staleness: bool
     noise: int

@@ -117,7 +117,8 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
 
 
 def _wanted(request: EvaluationRequest) -> Wanted:
-    return Wanted(request.choices, Task(request.task) if request.protocol == "basket" else None)
+    task = Task(request.task) if request.protocol == "basket" else None
+    return Wanted(request.choices, task, request.relearn_days)
 
 
 def _forms(request: EvaluationRequest, dataset: Dataset) -> dict[str, Change]:

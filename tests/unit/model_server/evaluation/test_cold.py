@@ -68,6 +68,7 @@ def test_the_report_tells_cold_from_warm(tmp_path: Path, capsys: pytest.CaptureF
         train_share=0.6,
         share=0.2,
         max_events=0,
+        relearn_days=0,
         repeats=False,
         staleness=False,
         noise=0,

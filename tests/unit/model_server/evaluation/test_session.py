@@ -36,6 +36,7 @@ def walks(tmp_path: Path) -> EvaluationRequest:
         train_share=0.6,
         share=1.0,
         max_events=0,
+        relearn_days=0,
         repeats=False,
         staleness=False,
         noise=0,
@@ -103,6 +104,8 @@ def test_baskets_are_asked_of_people_who_buy_the_same_again(
     [
         ({"against": "ease"}, "does not take part"),
         ({"staleness": True}, "goes with --protocol stream"),
+        ({"relearn_days": 7}, "goes with --protocol stream"),
+        ({"relearn_days": 7, "protocol": "stream"}, "with --train"),
         ({"task": "next"}, "goes with --protocol basket"),
         ({"versions": (Path("x"),)}, "goes with --protocol stream"),
         ({"models": ("riverrun",)}, "nothing to make riverrun of"),
