@@ -56,7 +56,7 @@ class Learner(ServiceProcess):
         """The child that trains."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                if child.cmdline()[1:4] == ["-m", "app.cli.main", "train"]:
+                if "train" in child.cmdline()[1:5]:
                     return child
             except psutil.Error:
                 continue
