@@ -16,7 +16,7 @@ from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
 from model_server.evaluation.contestants import LISTS, NETWORK, RELEARNING, RIVERRUN, OwnFits
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
-from model_server.evaluation.recommender import Surroundings, network, riverrun
+from model_server.evaluation.recommender import Surroundings, network, riverrun, riverrun_again
 from model_server.evaluation.relearning import Relearning
 from model_server.evaluation.served_lists import served_lists
 from model_server.judging.cases import Fit, Recommender
@@ -47,11 +47,13 @@ class Wanted:
     Args:
         choices: train, with these options in the place of those that suit the data; None: nothing is trained.
         task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
+        repeats: what users had may come back, so riverrun's candidates hold it.
         relearn_days: also one that is trained anew after so many days, time and again; 0: none.
     """
 
     choices: Choices | None
     task: Task | None
+    repeats: bool = False
     relearn_days: int = 0
 
 
@@ -103,7 +105,8 @@ class OwnModels:
         context = self._context
         encoder = context.encoder_of(model.tuned)
         surroundings = Surroundings(self._dataset.catalog, encoder, context.half_life_days)
-        return _OWN[name](model, surroundings, part)
+        make = riverrun_again if name == RIVERRUN and self._wanted.repeats else _OWN[name]
+        return make(model, surroundings, part)
 
     def _is_ranker(self, name: str) -> bool:
         return name == RIVERRUN and self._wanted.choices is not None and self._wanted.task is not None
