@@ -52,7 +52,7 @@ class ServedLists:
         self._blend = VersionRecommender(model, model.hybrid, surroundings, part)
         # A ranking is made anew whenever it is asked for: seconds mean nothing here.
         self._popularity = LivePopularity(
-            model.popularity, surroundings.half_life_days, count(step=int(_REFRESH_S)).__next__
+            model.popularity, surroundings.half_life_days, self._blend.index, count(step=int(_REFRESH_S)).__next__
         )
         self._home = surfaces.surfaces[0].name
         only_home = Surfaces(surfaces.surfaces[:1], surfaces.rating_scale)
