@@ -38,7 +38,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     epochs: Annotated[
         int | None, typer.Option(min=1, help="passes over the data, at most; overrides --options")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; overrides --options")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="same seed, same machine, same model; overrides --options")
+    ] = None,
     members: Annotated[
         int | None, typer.Option(min=1, help="networks whose logits are averaged; overrides --options")
     ] = None,
