@@ -17,7 +17,7 @@ app.command("encoder")(train_encoder)
 def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     context: typer.Context,
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder: docs/data.md")
     ] = "movielens-100k",
     format_: Annotated[Format, typer.Option("--format", help="of the file")] = Format.AUTO,
     map_: Annotated[
