@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from app.data.interactions import Dataset, split_newest
+from app.data.interactions import Dataset, Interactions, split_newest
 from app.data.source import DataSource, open_dataset
 from app.data.wheels import MINILM, fetch
 from app.errors import DataError
@@ -83,7 +83,7 @@ def _saved(
         bar = _Bar(console, stack)
         lower = lower_states(pretrained, material.texts, options.layers, device, bar.on_texts)
         trained = finetune(pretrained, material, lower, options, bar.on_progress, checkpoints)
-        findings = _findings(request, dataset, len(log), material, trained)
+        findings = _findings(request, dataset, log, material, trained)
         tuned = TunedEncoder(FINGERPRINT, trained.weights if findings.helps else {}, findings)
         folder = save_tuned(request.models_dir / "encoders", tuned, time.time_ns() // 1_000_000)
         if checkpoints is not None:  # not before: a full disk must not cost the training
@@ -92,12 +92,13 @@ def _saved(
 
 
 def _findings(
-    request: FinetuningRequest, dataset: Dataset, events: int, material: Material, trained: Finetuned
+    request: FinetuningRequest, dataset: Dataset, log: Interactions, material: Material, trained: Finetuned
 ) -> TuningFindings:
     return TuningFindings(
         data=dataset.name,
         sha256=dataset.fingerprint,
-        held_out_events=len(dataset.interactions) - events,
+        held_out_events=len(dataset.interactions) - len(log),
+        last_ts_ms=int(log.ts_ms[-1]),
         queries=measured_queries(material, trained, request.options.seed),
         cold=measured_cold(material, trained, request.options.seed),
         rounds=trained.rounds,

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from app.data.interactions import Dataset, Interactions
 from app.errors import ModelVersionError, SettingsError
 from app.files import sync_folder
 
@@ -57,6 +58,7 @@ class TuningFindings(msgspec.Struct, frozen=True, kw_only=True):
         data: the data set.
         sha256: of its source files.
         held_out_events: its newest events, which were kept away.
+        last_ts_ms: the newest event that was learned from.
         queries: finding items by what they are asked for.
         cold: finding held-out items for the people who took them.
         rounds, best_round: that were run, and the best; 0: none was better than the pretrained encoder.
@@ -67,6 +69,7 @@ class TuningFindings(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     sha256: str
     held_out_events: int
+    last_ts_ms: int = 0
     queries: Measured
     cold: Measured
     rounds: int
@@ -117,22 +120,26 @@ class TunedEncoder:
         return f"{self.base}+{_digest(save(dict(self.weights)))[:16]}" if self.weights else self.base
 
 
-def check_kept_away(tuned: TunedEncoder, sha256: str, held_out_events: int) -> None:
+def check_kept_away(tuned: TunedEncoder, dataset: Dataset, held_out: Interactions) -> None:
     """The encoder must not have learned from events that are held out.
 
     Args:
         tuned: the encoder.
-        sha256: of the data set, of which other ones hold out other events.
-        held_out_events: its newest events, which nothing may learn from.
+        dataset: which one; another one holds out other events.
+        held_out: its newest events, which nothing may learn from.
 
     Raises:
         SettingsError: it has.
     """
     found = tuned.findings
-    if tuned.weights and found.sha256 == sha256 and found.held_out_events < held_out_events:
+    if not tuned.weights or not len(held_out):
+        return
+    # The same source read otherwise (another --map, fewer events) has another fingerprint, and the same clock.
+    later = found.data == dataset.name and found.last_ts_ms > int(held_out.ts_ms[0])
+    if later or (found.sha256 == dataset.fingerprint and found.held_out_events < len(held_out)):
         raise SettingsError(
             f"The encoder was fine-tuned on events that are to be held out: {found.held_out_events:,} were kept away "
-            f"from it, not {held_out_events:,}.",
+            f"from it, not these {len(held_out):,}.",
             hint="Fine-tune with the same --holdout-events.",
         )
 

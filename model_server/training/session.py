@@ -135,7 +135,7 @@ class _Session:
         part = split_newest(dataset.interactions, 0 if private else request.holdout_events)
         check_happened(part.before, _now_ms())
         if self._tuned is not None:
-            check_kept_away(self._tuned, dataset.fingerprint, len(part.after))
+            check_kept_away(self._tuned, dataset, part.after)
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)
         self._job = TrainingJob(
             dataset=dataset,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 
 from app.errors import DataError, ModelVersionError, SettingsError
 from model_server.text import minilm, pretrained
@@ -18,6 +19,7 @@ from model_server.text.tuned import (
     read_tuned,
     save_tuned,
 )
+from tests.support.model import dataset_of, interactions_of
 from tests.support.tiny_bert import write_tiny_bert
 from tests.support.tuned import NOW_MS, a_tuned_encoder, findings, measured
 
@@ -128,8 +130,16 @@ def test_layers_that_do_not_fit_are_the_versions_fault_and_anything_else_is_not(
 
 def test_an_encoder_that_saw_what_is_held_out_is_refused() -> None:
     tuned = a_tuned_encoder()  # four events of "abc" were kept away
-    check_kept_away(tuned, "abc", 4)
-    check_kept_away(tuned, "other data", 5)
-    check_kept_away(replace(tuned, weights={}), "abc", 5)
-    with pytest.raises(SettingsError, match="on events that are to be held out: 4 were kept away from it, not 5"):
-        check_kept_away(tuned, "abc", 5)
+    log = interactions_of([(0, 0, ts_ms) for ts_ms in range(5)], users=1, items=1)
+    same, other = (replace(dataset_of(log), name="planted", fingerprint=sha) for sha in ("abc", "read otherwise"))
+    newest = [log.take(slice(5 - count, None)) for count in range(6)]
+    check_kept_away(tuned, same, newest[4])
+    check_kept_away(tuned, other, newest[5])
+    check_kept_away(replace(tuned, weights={}), same, newest[5])
+    with pytest.raises(SettingsError, match="on events that are to be held out: 4 were kept away from it, not these 5"):
+        check_kept_away(tuned, same, newest[5])
+    learned = replace(tuned, findings=structs.replace(tuned.findings, last_ts_ms=3))
+    check_kept_away(learned, other, newest[2])
+    check_kept_away(learned, replace(other, name="another shop"), newest[5])
+    with pytest.raises(SettingsError, match="to be held out"):
+        check_kept_away(learned, other, newest[3])
