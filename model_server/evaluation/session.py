@@ -50,7 +50,7 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     versions = load_versions(request.versions, dataset, context)
     plan = plan_of(request, dataset, versions)
     own = OwnModels(dataset, context, _wanted(request), versions, console)
-    models = request.models or default_models(request.protocol, own.fits())
+    models = request.models or default_models(request.protocol, request.task, own.fits())
     taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
