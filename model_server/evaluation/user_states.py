@@ -12,7 +12,10 @@ _NO_PLACE = 0
 
 
 def state_of(history: Interactions, bounds: Bounds) -> UserState:
-    """What is left of one user's history, oldest first, within these bounds; without places."""
+    """What is left of one user's history, oldest first, within these bounds: as if event had come after event.
+
+    Places are left out.
+    """
     columns = (history.items.tolist(), history.kinds.tolist(), history.ts_ms.tolist(), history.ratings.tolist())
     interactions = [
         Interaction(history.item_ids[item], _kind(kind, stars), ts_ms, 1.0 if isnan(stars) else stars)
@@ -20,7 +23,9 @@ def state_of(history: Interactions, bounds: Bounds) -> UserState:
     ]
     times = columns[2]
     oldest_ms = times[-1] - bounds.max_age_ms if times else 0
-    leaving = max(len(times) - bounds.max_interactions, bisect_left(times, oldest_ms), 0)
+    surplus = max(0, len(times) - bounds.max_interactions)
+    at_once = bounds.slack + 1
+    leaving = max(surplus // at_once * at_once, bisect_left(times, oldest_ms))
     older = retire(
         NO_OLDER,
         [Leaving(each.item_id, each.kind, each.ts_ms, _NO_PLACE) for each in interactions[:leaving]],

@@ -131,7 +131,8 @@ def test_products_are_listed_on_their_first_day_and_withdrawn_after_their_sevent
 
 def test_a_state_holds_the_newest_whole_and_of_older_ones_a_record_each() -> None:
     log: Interactions = interactions_of([(0, day % 4, day * DAY_MS) for day in range(12)], 1, 4, Kind.PURCHASE)
-    state = state_of(log, Bounds(max_interactions=3, max_items=2))
+    assert len(state_of(log, Bounds(max_interactions=9, slack=3)).item_ids()) == 12
+    state = state_of(log, Bounds(max_interactions=3, slack=2, max_items=2))
     assert state.item_ids() == ["item-1", "item-2", "item-3"]
     assert {item: each.count for item, each in state.older_items().items()} == {"item-3": 2, "item-0": 3}
     assert state_of(log.take(slice(0, 0)), Bounds()).item_ids() == []
