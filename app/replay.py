@@ -15,6 +15,7 @@ from aiokafka.structs import RecordMetadata
 
 from app.contracts.catalog import CatalogItem, encode_catalog_item
 from app.contracts.events import (
+    MOST_STARS,
     AddToCart,
     Click,
     Dislike,
@@ -27,6 +28,7 @@ from app.contracts.events import (
     encode_event,
 )
 from app.data.interactions import Dataset, Interactions
+from app.errors import DataError
 from app.interests.state import Kind
 
 _EVENT_TYPES: Final[Mapping[Kind, type[View | Click | RemoveFromCart | Like | Dislike]]] = {
@@ -47,8 +49,18 @@ def replay_producer(bootstrap_servers: str) -> AIOKafkaProducer:
 
 
 def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:
-    """The data set's interactions `start` to `stop` (by time, ties in file order) as events."""
+    """The data set's interactions `start` to `stop` (by time, ties in file order) as events.
+
+    Raises:
+        DataError: before the first one, if there are stars among them that no event may have.
+    """
     log = dataset.interactions
+    ratings = log.ratings[start:stop]
+    if (beyond := (ratings < 0) | (ratings > MOST_STARS)).any():
+        raise DataError(
+            f"{dataset.name} has ratings such as {ratings[beyond][0]:g}; an event may have 0 to {MOST_STARS}.",
+            hint="Scale the rating column.",
+        )
     for number in range(start, stop):
         common = {
             "event_id": f"{dataset.name}-{number}",
@@ -85,10 +97,15 @@ async def paced(events: Iterable[Event], events_per_s: float) -> AsyncIterator[E
 
 
 async def publish_catalog(producer: AIOKafkaProducer, topic: str, items: Sequence[CatalogItem]) -> None:
-    """Send every item and wait until Kafka has them all."""
-    for item in items:
-        await producer.send(topic, encode_catalog_item(item), key=item.item_id.encode())
-    await producer.flush()
+    """Send every item and wait until Kafka has them all.
+
+    Raises:
+        aiokafka.errors.KafkaError: an item could not be delivered.
+    """
+    for start in range(0, len(items), _MOST_IN_FLIGHT):
+        part = items[start : start + _MOST_IN_FLIGHT]
+        sent = [await producer.send(topic, encode_catalog_item(item), key=item.item_id.encode()) for item in part]
+        await asyncio.gather(*sent)
 
 
 async def publish_events(

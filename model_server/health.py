@@ -33,6 +33,7 @@ class Health:
         self.assigned = False
         self.catalog_ready = False
         self.broker_away = False
+        self.lists_refused = False  # by a broker that answers, for want of replicas or of a leader
 
     def beat(self) -> None:
         """The event loop runs."""
@@ -59,7 +60,7 @@ class Health:
         now_s = self._now_s()
         if now_s - self._beat_s > LOOP_STUCK_S:
             return Status(False, f"the event loop has been stuck for {now_s - self._beat_s:.0f} s")
-        if self.broker_away:
+        if self.broker_away or self.lists_refused:
             return Status(True, "waiting for the Kafka broker")
         batch_since_s, stalled_since_s = self._batch_since_s, self._stalled_since_s
         if batch_since_s is not None and now_s - batch_since_s > BATCH_STUCK_S:
@@ -72,6 +73,8 @@ class Health:
         """Whether requests are being answered from a complete catalog."""
         if self.broker_away:
             return Status(False, "the Kafka broker does not answer")
+        if self.lists_refused:
+            return Status(False, "Kafka does not take the lists")
         if not self.catalog_ready:
             return Status(False, "reading the catalog")
         if not self.assigned:

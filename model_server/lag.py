@@ -43,6 +43,7 @@ async def beat(health: Health) -> None:
 async def _measure(consumer: AIOKafkaConsumer, health: Health, metrics: Metrics) -> None:
     partitions = consumer.assignment()
     if not partitions:
+        health.saw_lag(0, -1)  # what waits is another server's to read
         return
     ends = await consumer.end_offsets(partitions)
     positions = {partition: await consumer.position(partition) for partition in partitions}

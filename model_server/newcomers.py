@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from app.contracts.recommendations import NEWCOMER_ID
 from app.interests.state import StateCause, UserState, encode_state
+from app.kafka.errors import may_pass
 from app.kafka.outgoing import Outgoing
 from app.kafka.partitions import partition_of
 from app.kafka.publisher import Publisher
@@ -37,7 +38,7 @@ async def ask_for_newcomers(
         try:
             await publisher.publish([newcomer_request(score_requests, clock_ms())])
         except KafkaError as error:
-            if not error.retriable:
+            if not may_pass(error):
                 raise
             logger.warning("Newcomers keep their lists, Kafka does not take the request: %r", error)
         await asyncio.sleep(every_s)

@@ -29,6 +29,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from app.contracts.recommendations import NEWCOMER_ID
+from app.kafka.errors import may_pass
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.outgoing import Outgoing
 from app.kafka.publisher import Publisher
@@ -117,6 +118,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._turn = asyncio.Lock()  # held while a batch is scored; giving up partitions waits for it
         self._delivery: asyncio.Task[None] | None = None  # of the batch before; at most one
         self._revoking = False
+        self._failed: Exception | None = None  # while partitions were given up
         self._committed: dict[int, int] = {}
         self._next_commit_s = 0.0
 
@@ -129,6 +131,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._means.consumer.subscribe([self._topology.score_requests], listener=self)
         while not stop.is_set():
             await self._read(0 if self._backlog else _POLL_MS)
+            if self._failed is not None:
+                raise self._failed
             async with self._turn:
                 await self._serve()
         async with self._turn:
@@ -140,13 +144,17 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         # From here to the new assignment aiokafka hands out no records.
         self._revoking = True
         async with self._turn:
-            await self._settle()
-            if revoked:
-                await self._commit()
+            try:
+                await self._settle()
+                if revoked:
+                    await self._commit()
+            except Exception as error:  # aiokafka would log it and go on; `run` ends with it
+                self._failed = error
             self._backlog.clear()
             self._unreadable.clear()
             self._committed.clear()
             self._means.health.batch_ended()
+            self._means.health.lists_refused = False
             self._means.health.assigned = False
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -241,15 +249,15 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             try:
                 await self._means.publisher.publish(messages)
             except KafkaError as error:
-                if not error.retriable:
+                if not may_pass(error):
                     raise
                 logger.warning("Kafka does not take the lists, trying again: %r", error)
-                self._means.health.broker_away = True
+                self._means.health.lists_refused = True
                 if self._revoking:
                     return False
                 await asyncio.sleep(_RETRY_S)
             else:
-                self._means.health.broker_away = False
+                self._means.health.lists_refused = False
                 return True
 
     async def _commit(self) -> None:

@@ -16,7 +16,8 @@ from app.interests.state import Id, Interaction, OlderItem, Place, Query, QueryT
 SCHEMA_VERSION: Final = 1
 
 Text = Annotated[str, Meta(max_length=2_000)]
-Rating = Annotated[float, Meta(ge=0, le=10)]
+MOST_STARS: Final = 10
+Rating = Annotated[float, Meta(ge=0, le=MOST_STARS)]
 Quantity = Annotated[float, Meta(gt=0)]
 Price = Annotated[float, Meta(ge=0)]
 

@@ -3,7 +3,7 @@
 A whole column is converted at once where all is well; only where something is odd is it looked at cell by cell.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -52,7 +52,7 @@ class Column:
 
     def error(self, row: int, wanted: str) -> DataError:
         """What to raise about the cell in this row (from 0)."""
-        value = self.values[row].as_py()
+        value = _plain(self.values.slice(row, 1)).to_pylist()[0]
         got = "nothing" if is_missing(value) else repr(value)[:80]
         return DataError(
             f"{self.source} {self.where(row)}, column {self.name!r}: got {got}, wanted {wanted}.",
@@ -61,7 +61,7 @@ class Column:
 
     def cells(self) -> list[Any]:
         """The cells as Python values."""
-        cells: list[Any] = self.values.to_pylist()
+        cells: list[Any] = _plain(self.values).to_pylist()
         return cells
 
     def converted(self, convert: Callable[[Any], T], wanted: str) -> list[T]:
@@ -157,10 +157,11 @@ def kinds(column: Column, names: dict[str, int]) -> NDArray[np.int8]:
     return result
 
 
-def words(values: Iterable[Any]) -> tuple[str, ...]:
-    """A list, or text split at `|` or `>`, as trimmed words."""
-    parts = values.replace(">", "|").split("|") if isinstance(values, str) else values
-    return tuple(str(part).strip() for part in parts if str(part).strip())
+def words(value: Any) -> tuple[str, ...]:
+    """A list, or text split at `|` or `>`, as trimmed words; anything else is one word."""
+    text = value.decode() if isinstance(value, bytes) else value
+    parts = text.replace(">", "|").split("|") if isinstance(text, str) else text
+    return tuple(word for part in (parts if isinstance(parts, list) else [parts]) if (word := _word(part)))
 
 
 def _is_text(values: pa.Array | pa.ChunkedArray) -> bool:
@@ -194,14 +195,22 @@ def _quick_times(column: Column) -> NDArray[np.int64] | None:
             return None
         unit = _unit_ms(float(np.abs(floats).max()))
         return np.clip(np.rint(floats * unit), -1, LATEST_MS + 1).astype(np.int64)
+    values = _plain(column.values)
     for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
         try:
-            moments = column.values.cast(kind)
+            moments = values.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
         result: NDArray[np.int64] = moments.cast(pa.int64()).to_numpy() // 1_000
         return result
     return None
+
+
+def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Moments as Python has them: of nanoseconds, microseconds are left."""
+    if pa.types.is_timestamp(values.type) and values.type.unit == "ns":
+        return values.cast(pa.timestamp("us", values.type.tz), safe=False)
+    return values
 
 
 def _unit_ms(largest: float) -> int:
@@ -211,10 +220,18 @@ def _unit_ms(largest: float) -> int:
 def _identifier(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # what pandas makes of an integer column with a hole
+    if isinstance(value, bytes):
+        value = value.decode()  # Parquet of writers that do not mark text as such
+    if isinstance(value, list | dict):
+        raise ValueError(value)  # a wrong cell, as others
     text = str(value)
     if not 1 <= len(text) <= MAX_ID_LENGTH:
         raise ValueError(text)
     return text
+
+
+def _word(part: Any) -> str:
+    return "" if part is None else str(part).strip()
 
 
 def _finite(value: Any) -> float:

@@ -1,11 +1,13 @@
-"""Parts of a data set, as published comparisons take them."""
+"""Parts of a data set, as published comparisons take them, and what may be learned from."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
+from app.data.local_time import MS_PER_DAY
 from app.errors import DataError
 
 
@@ -59,3 +61,18 @@ def _renumbered(dataset: Dataset, log: Interactions) -> Dataset:
 
 def _chosen(ids: tuple[str, ...], which: NDArray[np.int32]) -> tuple[str, ...]:
     return tuple(ids[index] for index in which)
+
+
+def check_happened(log: Interactions, now_ms: int) -> None:
+    """What has a time that has not come would be the newest of all for years: nothing that happens live would count.
+
+    Raises:
+        DataError: there is such an event.
+    """
+    ahead = log.ts_ms > now_ms + MS_PER_DAY
+    if ahead.any():
+        newest = datetime.fromtimestamp(int(log.ts_ms.max()) / 1_000, UTC)
+        raise DataError(
+            f"{int(ahead.sum()):,} of {len(log):,} events lie in the future, the last at {newest:%Y-%m-%d %H:%M} UTC.",
+            hint="Mend or remove these rows; are the times in UTC, and in seconds or milliseconds?",
+        )

@@ -36,6 +36,12 @@ def open_table(path: Path, mapping: ColumnMapping) -> RawLog:
     """
     files = table_files(path)
     fields = {one: mapping.resolve(column_names(one), str(one)) for one in files}
+    for one in files[1:]:
+        if odd := sorted(fields[one].keys() ^ fields[files[0]].keys()):
+            raise DataError(
+                f"{one} and {files[0]} do not have the same columns: {', '.join(odd)} is in one of them only.",
+                hint="Give all files of a folder the same columns.",
+            )
     return RawLog(files=files, batches=_batches(fields), catalog=nothing_known)
 
 

@@ -58,15 +58,22 @@ class Catalog:
         for record in records:
             item_id = (record.key or b"").decode(errors="replace")
             if record.value is None:
-                self._items.pop(item_id, None)
+                self._replace(item_id, None)
                 continue
             item = decode_catalog_item(record.value)
             if isinstance(item, InvalidCatalogItem) or item.item_id != item_id:
                 unreadable += 1
             else:
-                self._items[item_id] = _kept(item)
-        self._titles = None
+                self._replace(item_id, _kept(item))
         return unreadable
+
+    def _replace(self, item_id: str, kept: _Kept | None) -> None:
+        """Of a million items the titles take a second to put in order, so a new price must not ask for that."""
+        before = self._items.pop(item_id, None) if kept is None else self._items.get(item_id)
+        if kept is not None:
+            self._items[item_id] = kept
+        if _searched(before) != _searched(kept):
+            self._titles = None
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -132,6 +139,11 @@ def folded(text: str) -> str:
     """Without case, accents and line ends."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())
+
+
+def _searched(kept: _Kept | None) -> str | None:
+    """The title that a search finds it by; None where none does."""
+    return kept.title if kept is not None and kept.available else None
 
 
 def _kept(item: CatalogItem) -> _Kept:

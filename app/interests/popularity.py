@@ -6,7 +6,7 @@ moment. The wall clock plays no part: a replay of last year's events gives last 
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -64,9 +64,9 @@ class DecayedCounts:
         for item_id, ts_ms in events:
             self.add(item_id, ts_ms)
 
-    def top(self, size: int) -> list[PopularItem]:
-        """The `size` most popular items, the first one first; equal counts in the order of their ids."""
-        best = heapq.nsmallest(size, self._weights.items(), key=_rank)
+    def top(self, size: int, among: Callable[[str], bool] = lambda _: True) -> list[PopularItem]:
+        """The `size` most popular items `among` all, the first one first; equal counts in the order of their ids."""
+        best = heapq.nsmallest(size, (entry for entry in self._weights.items() if among(entry[0])), key=_rank)
         now = 2.0 ** -min((self.newest_ts_ms - self._landmark_ms) / self._half_life_ms, _MAX_EXPONENT)
         return [PopularItem(item_id, weight * now) for item_id, weight in best]
 

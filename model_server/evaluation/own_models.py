@@ -18,7 +18,7 @@ from model_server.evaluation.contestants import LISTS, NETWORK, RELEARNING, RIVE
 from model_server.evaluation.first_week import FirstWeek
 from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
-from model_server.evaluation.recommender import network, riverrun
+from model_server.evaluation.recommender import network, riverrun, riverrun_again
 from model_server.evaluation.relearning import Relearning
 from model_server.evaluation.served_lists import first_list, list_of_new_items
 from model_server.judging.cases import Fit, Recommender
@@ -32,7 +32,6 @@ from model_server.training.options import options_for
 from model_server.training.run import TrainingJob
 
 _OWN: Final = {RIVERRUN: riverrun, NETWORK: network, LISTS: first_list}
-_OWN_OF_NEW: Final = {**_OWN, RIVERRUN: list_of_new_items}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,13 @@ class Wanted:
         choices: train, with these options in the place of those that suit the data; None: nothing is trained.
         task: of BASKET, for which riverrun is the learned ranker, or of `new` the list of new items; None: the blend
             of the network and counts.
+        repeats: what users had may come back, so riverrun's candidates hold it.
         relearn_days: also one that is trained anew after so many days, time and again; 0: none.
     """
 
     choices: Choices | None
     task: Task | None
+    repeats: bool = False
     relearn_days: int = 0
 
     @property
@@ -109,14 +110,19 @@ class OwnModels:
         """One of `OWN` with live state; `part` is what counting starts from."""
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
             return as_served(model.ranker, part, shop_of(self._dataset).promoting)
-        context, of_new = self._context, self._wanted.task is Task.NEW
+        context = self._context
         surroundings = Surroundings(
             self._dataset.catalog,
             context.encoder_of(model.tuned),
             context.half_life_days,
-            FirstWeek(self._dataset, len(part)) if of_new else None,
+            FirstWeek(self._dataset, len(part)) if self._wanted.task is Task.NEW else None,
         )
-        return (_OWN_OF_NEW if of_new else _OWN)[name](model, surroundings, part)
+        return self._maker(name)(model, surroundings, part)
+
+    def _maker(self, name: str) -> Callable[[TrainedModel, Surroundings, Interactions], Recommender]:
+        if name == RIVERRUN and self._wanted.task is Task.NEW:
+            return list_of_new_items
+        return riverrun_again if name == RIVERRUN and self._wanted.repeats else _OWN[name]
 
     def _is_ranker(self, name: str) -> bool:
         return name == RIVERRUN and self._wanted.choices is not None and self._wanted.ranked is not None

@@ -14,6 +14,13 @@ from model_server.registry.version import ModelVersion
 _BY_USER: Final = ("loo", "cold")
 """Protocols that predict everybody's last event, whenever it was."""
 
+_NOTHING: Final = {
+    "loo": "Users with one event are not asked, and there are no others.",
+    "cold": "Users with one event are not asked, and there are no others.",
+    "stream": "Say a smaller --train-share; a --version wants one trained with --holdout-events.",
+    "basket": "No basket after the cut is of a known customer: say a smaller --train-share.",
+}
+
 
 def check(request: EvaluationRequest) -> None:
     """Stop what cannot be done before anything is read.
@@ -26,6 +33,11 @@ def check(request: EvaluationRequest) -> None:
             "--version goes with --protocol stream or basket and without --train.",
             hint="A version has seen what loo and cold predict: say --protocol loo --train instead.",
         )
+    if request.plots is not None:
+        try:
+            request.plots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"--plots {request.plots} cannot be made: {error}.", hint="Name another folder.") from error
     if request.task and request.protocol != "basket":
         raise DataError("--task goes with --protocol basket.", hint=f"There are {', '.join(TASKS)}.")
     if request.relearn_days and (request.protocol in _BY_USER or request.choices is None):
@@ -47,7 +59,7 @@ def plan_of(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelV
     """
     plan = _plan(request, dataset, versions)
     if not plan.cases:
-        raise DataError("There is nothing after the cut to predict.", hint="Train with --holdout-events above 0.")
+        raise DataError("There is nothing to predict.", hint=_NOTHING[request.protocol])
     for version in versions:
         if version.model.data.events > len(plan.training):
             raise DataError(

@@ -56,7 +56,9 @@ def leave_one_out(log: Interactions, *, repeats: bool = False) -> Plan:
             chosen = slice(first, first + at_once)
             yield Step(_question(by_user_log, starts[chosen], ends[chosen] - 1, repeats=repeats), nothing)
 
-    return Plan(leave_one_out_training(log), len(ends), steps, {"repeats": repeats}, live=False)
+    had = sum(bool(np.isin(log.items[each[-1]], log.items[each[:-1]])) for each in of_user)
+    parameters = {"repeats": repeats, "answers_had_before": had}
+    return Plan(leave_one_out_training(log), len(ends), steps, parameters, live=False)
 
 
 def stream(log: Interactions, options: StreamOptions, *, repeats: bool = False) -> Plan:

@@ -61,7 +61,7 @@ class ServedList:
         self._version = LiveVersion(model, model.hybrid, surroundings)
         # A ranking is made anew whenever it is asked for: seconds mean nothing here.
         self._popularity = LivePopularity(
-            model.popularity, surroundings.half_life_days, count(step=int(_REFRESH_S)).__next__
+            model.popularity, surroundings.half_life_days, self._version.index, count(step=int(_REFRESH_S)).__next__
         )
         self._surface, surfaces = _only(surface, load_surfaces())
         self._scorer = Scorer(

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app.data.interactions import Dataset
 from app.data.source import open_dataset
+from app.errors import DataError
 from app.settings import Settings
 from model_server.device import resolve_device
 from model_server.evaluation.asking import AS_IT_IS, Change, ask, unchanged
@@ -52,6 +53,9 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     own = OwnModels(dataset, context, _wanted(request), versions, console)
     models = request.models or default_models(request.protocol, request.task, own.fits())
     taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
+    if request.against and request.against not in {one.name for one in taking_part}:
+        names = ", ".join(one.name for one in taking_part)
+        raise DataError(f"--against {request.against} does not take part.", hint=f"Take one of {names}.")
     session = _Session(plan, dataset, _forms(request, dataset), console)
     runs = {one.name: [session.run(one, seed, own) for seed in one.seeds] for one in taking_part}
     ordered = request.protocol == "stream"
@@ -118,7 +122,7 @@ def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, c
 
 def _wanted(request: EvaluationRequest) -> Wanted:
     task = Task(request.task) if request.protocol == "basket" else None
-    return Wanted(request.choices, task, request.relearn_days)
+    return Wanted(request.choices, task, request.repeats, request.relearn_days)
 
 
 def _forms(request: EvaluationRequest, dataset: Dataset) -> dict[str, Change]:
@@ -135,7 +139,11 @@ def _show(report: Report, request: EvaluationRequest) -> None:
     console = Console(highlight=False)
     for table in tables_of(report):
         console.print(table)
-    if request.plots is not None:
-        console.print(f"Pictures and page: {write_page(report, request.plots)}", soft_wrap=True)
-    if request.as_json:
-        sys.stdout.write(json.dumps(json_of(report)) + "\n")
+    try:
+        if request.plots is not None:
+            console.print(f"Pictures and page: {write_page(report, request.plots)}", soft_wrap=True)
+    except OSError as error:
+        raise DataError(f"The pictures cannot be written: {error}.", hint="Is there room in --plots?") from error
+    finally:  # what took an hour is said in any case
+        if request.as_json:
+            sys.stdout.write(json.dumps(json_of(report)) + "\n")

@@ -30,9 +30,12 @@ class Counted:
 
 
 def options_for(items: int) -> CoVisitationOptions:
-    """So many neighbours of each of so many items as fit into 128 MB."""
+    """So many neighbours of each of so many items as fit into 128 MB, and room for as many new items as a fourth."""
     fitting = _MOST_PAIRS // max(1, items)
-    return CoVisitationOptions(neighbours=max(_LEAST_NEIGHBOURS, min(_MOST_NEIGHBOURS, fitting)))
+    return CoVisitationOptions(
+        neighbours=max(_LEAST_NEIGHBOURS, min(_MOST_NEIGHBOURS, fitting)),
+        max_items=max(CoVisitationOptions().max_items, items + items // 4),
+    )
 
 
 def count(log: Interactions, items: int) -> Counted:

@@ -27,7 +27,7 @@ async def follow_catalog(
     """Bring the catalog into the index, for ever; `ready` is set once all that there was at the start is searchable."""
     goal = await consumer.end_offsets(consumer.assignment())
     complaints = _Complaints()
-    caught_up = False
+    awaited: list[str] | None = None  # once all that there was is read: what of it is not searchable yet
     while True:
         poll_ms = _POLL_MS if ready.is_set() else _FIRST_POLL_MS
         polled = await consumer.getmany(timeout_ms=poll_ms, max_records=_MAX_RECORDS)
@@ -38,9 +38,10 @@ async def follow_catalog(
             complaints.hear(news.invalid)
             await shelf.stock(news)
         positions = {partition: await consumer.position(partition) for partition in goal}
-        if not caught_up:
-            caught_up = all(positions[partition] >= end for partition, end in goal.items())
-        if caught_up and not ready.is_set() and not shelf.unencoded:
+        if awaited is None and all(positions[partition] >= end for partition, end in goal.items()):
+            awaited = shelf.unencoded_ids()
+        # News that comes meanwhile may have to wait for the encoder longer than anybody waits for this server.
+        if awaited is not None and not ready.is_set() and not shelf.waits_for(awaited):
             await shelf.lend_again()  # what came before the items that it reads like
             ready.set()
             logger.info("The catalog is there: %d items can be recommended.", index.counts().sellable)

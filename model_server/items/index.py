@@ -58,7 +58,7 @@ class ItemIndex:
         self._trained = trained
         self._device = device
         self._max_unlisted = max_unlisted
-        self._rows = rows or ItemRows(max_rows=0)
+        self._rows = ItemRows(max_rows=0) if rows is None else rows
         self._lock = threading.Lock()
         self._ids: list[str] = []
         self._titles: list[str] = []
@@ -86,6 +86,15 @@ class ItemIndex:
             part = ordered[start : start + _PLACED_AT_ONCE]
             made = self._vectors(part, trained.texts[[trained.rows[item_id] for item_id in part]])
             self._place([Listing(item_id, "") for item_id in part], *made)
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._version
+
+    def is_sellable(self, item_id: str) -> bool:
+        """Whether it is for sale now; asks for no lock."""
+        return item_id in self._sellable
 
     def counts(self) -> ItemCounts:
         """How many items there are now; asks for no lock."""

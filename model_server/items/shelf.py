@@ -7,9 +7,10 @@ index is written by one thread, in the order of the decisions.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from types import TracebackType
 
 import numpy as np
@@ -59,15 +60,29 @@ class Shelf:
         """Items whose text is not searchable yet."""
         return len(self._waiting) + len(self._encoding)
 
+    def unencoded_ids(self) -> list[str]:
+        """Their ids, in the order in which they will be searchable."""
+        return [*self._encoding, *self._waiting]
+
+    def waits_for(self, item_ids: Sequence[str]) -> bool:
+        """Whether any of these is not searchable yet; the last ones are looked at first."""
+        return any(item_id in self._waiting or item_id in self._encoding for item_id in reversed(item_ids))
+
     async def stock(self, news: CatalogNews) -> None:
         """Apply what can be applied at once, and queue the texts that must be encoded."""
         retitled = []
         for item_id, offer in news.offers.items():
-            self._overtake(item_id)
-            if self._shelved.get(item_id) == offer.text:
+            coming = self._encoding.get(item_id)
+            if coming is not None and coming.text == offer.text:
+                self._encoding[item_id] = offer
+            elif self._shelved.get(item_id) == offer.text:
+                self._overtake(item_id)
                 retitled.append(offer.listing)
             else:
-                self._waiting[item_id] = offer
+                self._encoding.pop(item_id, None)
+                self._waiting[item_id] = (
+                    offer  # what waits already keeps its place: a new price is no reason to lose it
+                )
         for item_id in news.withdrawn:
             self._overtake(item_id)
             self._shelved.pop(item_id, None)
@@ -91,7 +106,7 @@ class Shelf:
                 await self._encode_some()
 
     async def _encode_some(self) -> None:
-        taken = list(self._waiting)[:_TEXTS_AT_ONCE]
+        taken = list(islice(self._waiting, _TEXTS_AT_ONCE))
         self._encoding = {item_id: self._waiting.pop(item_id) for item_id in taken}
         texts = [offer.text for offer in self._encoding.values()]
         order = list(self._encoding)

@@ -124,6 +124,8 @@ class Replay:
             return write_snapshot(store, folder, items, extent)
 
         async def train_on(data: Path) -> str:
+            if store.manifest.taken >= len(log):
+                raise _StreamOver  # nothing is left to judge it by
             if self.poison_seed is not None and self.periods:
                 poison(data, self.poison_seed)
             name = await train(data, self.manner)

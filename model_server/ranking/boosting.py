@@ -1,13 +1,15 @@
 """Trees that put the rows of each question in order: LightGBM's lambdarank (Burges 2010), one thread, repeatable."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import lightgbm
 import numpy as np
 
 from model_server.ranking.examples import Examples
 from model_server.ranking.features import FEATURES
+
+if TYPE_CHECKING:
+    import lightgbm
 
 _PATIENCE: Final = 30
 
@@ -30,6 +32,8 @@ class TreeOptions:
 
 def best_rounds(grown: Examples, held_out: Examples, options: TreeOptions, seed: int) -> int:
     """After how many trees, grown on the first, the others are put in order best."""
+    import lightgbm  # noqa: PLC0415  # brings scikit-learn: a second, and 70 MB
+
     data = _dataset(grown)
     stopping = lightgbm.early_stopping(_PATIENCE, verbose=False)
     booster = lightgbm.train(
@@ -38,8 +42,10 @@ def best_rounds(grown: Examples, held_out: Examples, options: TreeOptions, seed:
     return int(booster.best_iteration)
 
 
-def boosters(examples: Examples, options: TreeOptions, rounds: int, seeds: tuple[int, ...]) -> list[lightgbm.Booster]:
+def boosters(examples: Examples, options: TreeOptions, rounds: int, seeds: tuple[int, ...]) -> "list[lightgbm.Booster]":
     """One for each seed, so many rounds each."""
+    import lightgbm  # noqa: PLC0415  # as above
+
     data = _dataset(examples)
     return [lightgbm.train(_parameters(options, seed), data, rounds) for seed in seeds]
 
@@ -66,7 +72,9 @@ def _parameters(options: TreeOptions, seed: int) -> dict[str, Any]:
     }
 
 
-def _dataset(examples: Examples, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+def _dataset(examples: Examples, reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
+    import lightgbm  # noqa: PLC0415  # as above
+
     return lightgbm.Dataset(
         examples.features,
         examples.taken.astype(np.int8),

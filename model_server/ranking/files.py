@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-import lightgbm
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +105,8 @@ def load_ranker(folder: Path) -> StoredRanker:
     Raises:
         ModelVersionError: a file is missing or damaged, or another riverrun's features are in it; says which.
     """
+    import lightgbm  # noqa: PLC0415  # brings scikit-learn: a second, and 70 MB; most versions have no ranker
+
     try:
         config = msgspec.json.decode((folder / CONFIG).read_bytes(), type=RankerConfig)
         texts = [(folder / _trees(number)).read_text(encoding="utf-8") for number in range(config.boosters)]

@@ -5,8 +5,8 @@ Trees grown by LightGBM (lambdarank); several of them, of different seeds, add u
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +18,9 @@ from model_server.ranking.past import Past
 from model_server.ranking.promotion import Promoting
 from model_server.ranking.sources import Pooled, pooled
 from model_server.ranking.tables import ItemTables
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Ranker:
         options: as in training.
     """
 
-    def __init__(self, boosters: Sequence[lightgbm.Booster], options: RankingOptions) -> None:
+    def __init__(self, boosters: Sequence["lightgbm.Booster"], options: RankingOptions) -> None:
         self.boosters = tuple(boosters)
         self.options = options
 

@@ -68,7 +68,7 @@ def assemble(version: ModelVersion, installation: Installation, metrics: Metrics
     rows = ItemRows(model.item_ids)
     index = ItemIndex(model.network, trained_items(model), device, rows=rows)
     half_life_days = settings.scoring.popularity_half_life_days
-    popularity = LivePopularity(model.popularity, half_life_days)
+    popularity = LivePopularity(model.popularity, half_life_days, index)
     covisitation = LiveCoVisitation(model.hybrid.covisitation, model.hybrid.options, rows)
     limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)
     surfaces = load_surfaces(settings.scoring.surfaces_file)

@@ -5,6 +5,7 @@ the middle of a write leaves the rows before it. It is a cache: deleting the fil
 """
 
 import hashlib
+import random
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,10 @@ _BUSY_TIMEOUT_S = 30.0
 _SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (age INTEGER PRIMARY KEY, key BLOB UNIQUE, vector BLOB NOT NULL)"
 _READ = "SELECT vector FROM embeddings WHERE key = ?"
 _WRITE = "INSERT OR IGNORE INTO embeddings (key, vector) VALUES (?, ?)"
-# `age` counts upwards, so the smallest ones are the oldest rows.
-_TRIM = "DELETE FROM embeddings WHERE age <= (SELECT max(age) FROM embeddings) - ?"
+# Counting rows takes as long as reading them all, so their number is kept in the file's header.
+_COUNT, _COUNT_ALL, _SET_COUNT = "PRAGMA user_version", "SELECT count(*) FROM embeddings", "PRAGMA user_version = {:d}"
+_ENDS = "SELECT min(age), max(age) FROM embeddings"
+_TRIM = "DELETE FROM embeddings WHERE age IN (SELECT age FROM embeddings WHERE age >= ? ORDER BY age LIMIT ?)"
 
 
 def text_key(fingerprint: str, text: str) -> bytes:
@@ -30,11 +33,16 @@ def text_key(fingerprint: str, text: str) -> bytes:
 
 
 class EmbeddingStore:
-    """Vectors by key, the newest `max_rows` of them (384 floats: 1.6 KB a row)."""
+    """Vectors by key, `max_rows` of them at most (384 floats: 1.6 KB a row).
 
-    def __init__(self, path: Path, max_rows: int = 500_000) -> None:
+    Whoever reads a catalogue does so in its order: if the oldest rows made room, one that is a little too large would
+    find nothing of itself. So rows from a random place go.
+    """
+
+    def __init__(self, path: Path, max_rows: int = 2_000_000, seed: int | None = None) -> None:
         self._path = path
         self._max_rows = max_rows
+        self._random = random.Random(seed)  # noqa: S311  # no secret
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """The vectors there are for these keys.
@@ -51,7 +59,7 @@ class EmbeddingStore:
         return found
 
     def write(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
-        """Keep these vectors, all or none of them; the oldest rows beyond the bound go.
+        """Keep these vectors, all or none of them; as many others go as there are beyond the bound.
 
         Raises:
             DataError: the file cannot be written.
@@ -59,8 +67,19 @@ class EmbeddingStore:
         rows = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
         with self._connection() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_WRITE, rows)
-            connection.execute(_TRIM, (self._max_rows,))
+            (held,) = connection.execute(_COUNT).fetchone()
+            if not held:  # a new file, or one that an earlier riverrun made
+                (held,) = connection.execute(_COUNT_ALL).fetchone()
+            held += connection.executemany(_WRITE, rows).rowcount
+            connection.execute(_SET_COUNT.format(held - self._make_room(connection, held - self._max_rows)))
+
+    def _make_room(self, connection: sqlite3.Connection, rows: int) -> int:
+        """Remove so many; returns how many."""
+        removed = 0
+        while removed < rows:
+            first, last = connection.execute(_ENDS).fetchone()
+            removed += connection.execute(_TRIM, (self._random.randint(first, last), rows - removed)).rowcount
+        return removed
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

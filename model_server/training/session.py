@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from app.code_version import code_version
+from app.data.filters import check_happened
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
 from app.errors import SettingsError
@@ -132,6 +133,7 @@ class _Session:
         self._parent = self._champion_before() if team.leads else ""
         # A cut by number moves for everybody when one person more is there.
         part = split_newest(dataset.interactions, 0 if private else request.holdout_events)
+        check_happened(part.before, _now_ms())
         if self._tuned is not None:
             check_kept_away(self._tuned, dataset.fingerprint, len(part.after))
         self._options = with_choices(options_for(part.before, dataset.catalog), request.choices)

@@ -24,7 +24,7 @@ from stream_agents.batch_path.consumer_thread import BatchConsumerThread, Thread
 from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
-from stream_agents.batch_path.rounds import Assignment, Rounds, in_words, may_pass
+from stream_agents.batch_path.rounds import Assignment, Rounds, in_words, worth_another_try
 from stream_agents.batch_path.upkeep import Upkeep
 
 POLL_TIMEOUT_S = 0.5
@@ -110,7 +110,7 @@ class BatchConsumer(driver.Consumer):
                 if serving:
                     self.parts.observer.all_well()
             except Exception as error:  # judged just below; only what can pass is survived
-                if not may_pass(error):
+                if not worth_another_try(error):
                     self.parts.on_failure(error)
                     return
                 self.parts.observer.retrying(in_words(error))

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
+from app.kafka.errors import may_pass
 from stream_agents.batch_path.consumer_thread import Polled
 from stream_agents.batch_path.cursors import Admission, Cursors
 from stream_agents.batch_path.delivery import Delivery, PreparedBatch
@@ -178,7 +179,7 @@ class Rounds:
         # All of them before anything else: the batch behind a failed one must never move its cursor.
         for partition in failed:
             self._cursors.put_back(partition)
-        fatal = next((error for error in failed.values() if not may_pass(error)), None)
+        fatal = next((error for error in failed.values() if not worth_another_try(error)), None)
         if fatal is not None:
             self._parts.on_failure(fatal)
             return
@@ -193,11 +194,9 @@ class Rounds:
         return self._locks.setdefault(partition, asyncio.Lock())
 
 
-def may_pass(error: BaseException) -> bool:
+def worth_another_try(error: BaseException) -> bool:
     """Whether doing the same again can help."""
-    # aiokafka does not call its own time-outs retriable.
-    passes = isinstance(error, LeaseLost | TimeoutError | KafkaTimeoutError)
-    return passes or (isinstance(error, KafkaError) and bool(error.retriable))
+    return isinstance(error, LeaseLost) or may_pass(error)
 
 
 def in_words(error: BaseException) -> str:

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from app.contracts.events import AddToCart, Purchase, Rate, View
 from app.data.interactions import Dataset
+from app.errors import DataError
 from app.interests.state import Kind
 from app.replay import events_of
 from tests.support.model import dataset_of, interactions_of
@@ -27,6 +29,12 @@ def test_a_rating_without_stars_is_a_view() -> None:
     assert isinstance(rated, Rate)
     assert rated.rating == 4
     assert isinstance(seen, View)
+
+
+@pytest.mark.parametrize("stars", [-1.0, 100.0])
+def test_stars_that_no_event_may_have_are_refused_before_anything_is_sent(stars: float) -> None:
+    with pytest.raises(DataError, match="an event may have 0 to 10"):
+        next(events_of(log_of([Kind.VIEW, Kind.RATE], [np.nan, stars], None), 0, 2))
 
 
 def test_purchases_have_their_quantities_or_one() -> None:

@@ -14,11 +14,13 @@ import pyarrow as pa
 from app.contracts.catalog import CatalogItem
 from app.data.columns import times_ms, whole_numbers
 from app.data.formats.raw import RawLog, batch
-from app.data.formats.text import Layout, delimited, head
+from app.data.formats.text import Layout, delimited, head, plain_or_packed
 from app.interests.state import Kind
 
 VIEWS: Final = "train-item-views.csv"
 PURCHASES: Final = "train-purchases.csv"
+_PRODUCTS_FILE: Final = "products.csv"
+_CATEGORIES_FILE: Final = "product-categories.csv"
 _PRODUCTS: Final = Layout(wanted=("itemId", "pricelog2"), delimiter=";")
 _CATEGORIES: Final = Layout(wanted=("itemId", "categoryId"), delimiter=";")
 
@@ -26,9 +28,12 @@ _CATEGORIES: Final = Layout(wanted=("itemId", "categoryId"), delimiter=";")
 def open_diginetica(path: Path) -> RawLog:
     """The views alone, the purchases alone, or the folder with both; products and categories from beside them."""
     folder = path if path.is_dir() else path.parent
-    logs = tuple(one for one in (path / VIEWS, path / PURCHASES) if one.is_file()) if path.is_dir() else (path,)
-    known = tuple(one for one in (folder / "products.csv", folder / "product-categories.csv") if one.is_file())
-    return RawLog(files=(*logs, *known), batches=_batches(logs), catalog=partial(_catalog, folder))
+    both = (plain_or_packed(path / VIEWS), plain_or_packed(path / PURCHASES))
+    logs = tuple(one for one in both if one.is_file()) if path.is_dir() else (path,)
+    products, categories = (plain_or_packed(folder / name) for name in (_PRODUCTS_FILE, _CATEGORIES_FILE))
+    known = tuple(one for one in (products, categories) if one.is_file())
+    catalog = partial(_catalog, products, categories)
+    return RawLog(files=(*logs, *known), batches=_batches(logs), catalog=catalog)
 
 
 def _batches(files: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
@@ -48,10 +53,10 @@ def _batches(files: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
             )
 
 
-def _catalog(folder: Path, touched: Collection[str]) -> tuple[CatalogItem, ...]:
+def _catalog(products: Path, categorised: Path, touched: Collection[str]) -> tuple[CatalogItem, ...]:
     """The touched items of which a price or a category is known."""
-    prices = _values(folder / "products.csv", _PRODUCTS, touched)
-    categories = _values(folder / "product-categories.csv", _CATEGORIES, touched)
+    prices = _values(products, _PRODUCTS, touched)
+    categories = _values(categorised, _CATEGORIES, touched)
     return tuple(
         CatalogItem(
             item_id=item_id,

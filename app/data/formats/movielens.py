@@ -1,6 +1,7 @@
 """MovieLens as GroupLens publishes it: `ratings.dat` and `movies.dat` (1M, 10M), or the same as csv (20M and newer)."""
 
 import csv
+import io
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from app.contracts.catalog import CatalogItem
 from app.data.columns import numbers, times_ms, whole_numbers
 from app.data.films import film
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
-from app.data.formats.text import Layout, delimited, no_line
+from app.data.formats.text import Layout, delimited, no_line, open_bytes, plain_or_packed
 from app.interests.state import Kind
 
 _COLUMNS: Final = ("userId", "movieId", "rating", "timestamp")
@@ -32,14 +33,14 @@ Films = Callable[[], tuple[CatalogItem, ...]]
 
 def open_dat(path: Path) -> RawLog:
     """`ratings.dat`, or the folder it lies in; films from `movies.dat` beside it, if it is there."""
-    ratings = path / "ratings.dat" if path.is_dir() else path
-    return _open(ratings, _DAT, ratings.with_name("movies.dat"), _films_of_dat)
+    ratings = plain_or_packed(path / "ratings.dat") if path.is_dir() else path
+    return _open(ratings, _DAT, plain_or_packed(ratings.with_name("movies.dat")), _films_of_dat)
 
 
 def open_csv(path: Path) -> RawLog:
     """`ratings.csv`, or the folder it lies in; films from `movies.csv` beside it, if it is there."""
-    ratings = path / "ratings.csv" if path.is_dir() else path
-    return _open(ratings, _CSV, ratings.with_name("movies.csv"), _films_of_csv)
+    ratings = plain_or_packed(path / "ratings.csv") if path.is_dir() else path
+    return _open(ratings, _CSV, plain_or_packed(ratings.with_name("movies.csv")), _films_of_csv)
 
 
 def _open(ratings: Path, layout: Layout, films: Path, read: Callable[[Path], tuple[CatalogItem, ...]]) -> RawLog:
@@ -68,7 +69,8 @@ def _batches(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
 
 def _films_of_dat(path: Path) -> tuple[CatalogItem, ...]:
     """`1::Toy Story (1995)::Animation|Children's|Comedy`; Latin-1 in 1M, UTF-8 in 10M."""
-    raw = path.read_bytes()
+    with open_bytes(path) as handle:
+        raw = handle.read()
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -86,8 +88,8 @@ def _films_of_dat(path: Path) -> tuple[CatalogItem, ...]:
 def _films_of_csv(path: Path) -> tuple[CatalogItem, ...]:
     """`1,Toy Story (1995),Adventure|Animation`; titles with commas stand in quotes."""
     films: list[CatalogItem] = []
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        rows = csv.DictReader(handle)
+    with open_bytes(path) as handle, io.TextIOWrapper(handle, encoding="utf-8-sig", newline="") as text:
+        rows = csv.DictReader(text)
         for row in rows:
             if not row.get("movieId") or row.get("title") is None or row.get("genres") is None:
                 raise no_line(path, rows.line_num, str(row), "movieId,title,genres")

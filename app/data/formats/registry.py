@@ -27,6 +27,11 @@ class Glimpse:
     lines: tuple[str, ...]
 
     @property
+    def unpacked(self) -> frozenset[str]:
+        """The names without `.gz`."""
+        return frozenset(name.removesuffix(".gz") for name in self.names)
+
+    @property
     def first(self) -> str:
         """The first line, or nothing."""
         return self.lines[0] if self.lines else ""
@@ -85,11 +90,11 @@ def _is_kept(seen: Glimpse) -> bool:
 
 
 def _is_movielens_dat(seen: Glimpse) -> bool:
-    return "ratings.dat" in seen.names or bool(_MOVIELENS.fullmatch(seen.first))
+    return "ratings.dat" in seen.unpacked or bool(_MOVIELENS.fullmatch(seen.first))
 
 
 def _is_movielens_csv(seen: Glimpse) -> bool:
-    return {"ratings.csv", "movies.csv"} <= seen.names or seen.first == "userId,movieId,rating,timestamp"
+    return {"ratings.csv", "movies.csv"} <= seen.unpacked or seen.first == "userId,movieId,rating,timestamp"
 
 
 def _is_amazon(seen: Glimpse) -> bool:
@@ -103,12 +108,12 @@ def _is_amazon(seen: Glimpse) -> bool:
 
 
 def _is_retailrocket(seen: Glimpse) -> bool:
-    in_folder = "events.csv" in seen.names and any(name.startswith("item_properties") for name in seen.names)
+    in_folder = "events.csv" in seen.unpacked and any(name.startswith("item_properties") for name in seen.names)
     return in_folder or seen.first.startswith("timestamp,visitorid,event,itemid")
 
 
 def _is_yoochoose(seen: Glimpse) -> bool:
-    return bool({yoochoose.CLICKS, yoochoose.BUYS} & seen.names or _YOOCHOOSE.fullmatch(seen.first))
+    return bool({yoochoose.CLICKS, yoochoose.BUYS} & seen.unpacked or _YOOCHOOSE.fullmatch(seen.first))
 
 
 def _is_otto(seen: Glimpse) -> bool:
@@ -119,7 +124,7 @@ def _is_otto(seen: Glimpse) -> bool:
 
 
 def _is_diginetica(seen: Glimpse) -> bool:
-    return diginetica.VIEWS in seen.names or bool(_DIGINETICA.fullmatch(seen.first))
+    return diginetica.VIEWS in seen.unpacked or bool(_DIGINETICA.fullmatch(seen.first))
 
 
 def _is_recbole(seen: Glimpse) -> bool:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from app.contracts.catalog import CatalogItem
 from app.data.columns import kinds, times_ms, whole_numbers
 from app.data.formats.raw import RawLog, batch
-from app.data.formats.text import Layout, delimited
+from app.data.formats.text import Layout, delimited, plain_or_packed
 from app.interests.state import Kind
 
 _KINDS: Final[dict[str, int]] = {
@@ -36,9 +36,10 @@ _DEEPEST: Final = 32
 
 def open_retailrocket(path: Path) -> RawLog:
     """`events.csv`, or the folder it lies in."""
-    events = path / "events.csv" if path.is_dir() else path
-    properties = tuple(sorted(events.parent.glob("item_properties*.csv")))
-    tree = tuple(events.parent.glob("category_tree.csv"))
+    events = plain_or_packed(path / "events.csv") if path.is_dir() else path
+    found = {one.name.removesuffix(".gz") for one in events.parent.glob("item_properties*.csv*")}
+    properties = tuple(plain_or_packed(events.with_name(name)) for name in sorted(found) if name.endswith(".csv"))
+    tree = tuple(one for one in [plain_or_packed(events.with_name("category_tree.csv"))] if one.is_file())
     return RawLog(
         files=(events, *properties, *tree),
         batches=_batches(events),

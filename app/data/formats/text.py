@@ -61,7 +61,7 @@ def delimited(path: Path, layout: Layout) -> Iterator[dict[str, Column]]:
     )
     reading = csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=layout.names)
     converting = csv.ConvertOptions(
-        include_columns=layout.wanted,
+        include_columns=list(dict.fromkeys(layout.wanted)),  # two fields may be of one column
         column_types={name: pa.string() for name in layout.wanted},
         strings_can_be_null=False,
     )
@@ -72,7 +72,7 @@ def delimited(path: Path, layout: Layout) -> Iterator[dict[str, Column]]:
         for batch in batches:
             # Where a cell may hold a line end, rows can be counted and lines cannot.
             place = RowNumber(first) if layout.quoted else _Lines(path, skipped=first + (layout.names is None))
-            yield {name: Column(str(path), name, batch.column(name), place) for name in layout.wanted}
+            yield {name: Column(str(path), name, batch.column(name), place) for name in batch.schema.names}
             first += batch.num_rows
 
 
@@ -129,6 +129,12 @@ def line_number(path: Path, row: int) -> int:
     return row + 1
 
 
+def plain_or_packed(path: Path) -> Path:
+    """The file, or its gzipped form where that alone is there."""
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() and not path.is_file() else path
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
     """The file's bytes, unpacked where its name ends in .gz."""
@@ -179,7 +185,7 @@ def _readable(path: Path, layout: Layout, odd: Sequence[csv.InvalidRow]) -> Iter
 
 def _check_header(path: Path, layout: Layout) -> None:
     lines = head(path, lines=1)
-    present = [name.strip().strip('"') for name in lines[0].split(layout.delimiter)] if lines else []
+    present = [name.strip() for name in lines[0].split(layout.delimiter)] if lines else []
     if missing := [name for name in layout.wanted if name not in present]:
         raise DataError(
             f"{path} has no column {missing[0]!r}; it has {', '.join(present) or 'none'}.",

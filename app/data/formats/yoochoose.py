@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from app.data.columns import numbers, times_ms, whole_numbers
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
-from app.data.formats.text import Layout, delimited
+from app.data.formats.text import Layout, delimited, plain_or_packed
 from app.interests.state import Kind
 
 CLICKS: Final = "yoochoose-clicks.dat"
@@ -31,7 +31,8 @@ _BUYS: Final = Layout(
 
 def open_yoochoose(path: Path) -> RawLog:
     """The clicks alone, the buys alone, or the folder with both: then a session's purchases follow its clicks."""
-    files = tuple(one for one in (path / CLICKS, path / BUYS) if one.is_file()) if path.is_dir() else (path,)
+    both = (plain_or_packed(path / CLICKS), plain_or_packed(path / BUYS))
+    files = tuple(one for one in both if one.is_file()) if path.is_dir() else (path,)
     return RawLog(files=files, batches=_batches(files), catalog=nothing_known)
 
 

@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertConfig, BertModel
 
 from app.contracts.catalog import item_text
 from app.data.interactions import Interactions
@@ -56,6 +55,8 @@ class PairClassifier(nn.Module):
     """
 
     def __init__(self, folder: Path) -> None:
+        from transformers import BertConfig, BertModel  # noqa: PLC0415  # seconds, and only this baseline wants it
+
         super().__init__()
         config = BertConfig.from_json_file(str(folder / "config.json"))
         self.bert = BertModel(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]  # transformers has no types

@@ -71,6 +71,23 @@ def test_movielens_csv(tmp_path: Path) -> None:
     assert data.catalog[2].category == ()
 
 
+@pytest.mark.parametrize("files", [MOVIELENS_1M, MOVIELENS_CSV, RETAILROCKET, YOOCHOOSE, DIGINETICA])
+def test_packed_files_say_what_plain_ones_do(tmp_path: Path, files: Mapping[str, bytes]) -> None:
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.mkdir()
+    packed.mkdir()
+    expected = load(folder_of(plain, files))
+    got = load(folder_of(packed, {f"{name}.gz": gzip.compress(content) for name, content in files.items()}))
+    assert events(got) == events(expected)
+    assert got.catalog == expected.catalog
+
+
+def test_a_header_in_quotes_is_named_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text('"userId","movieId","rating","timestamp"\n1,2,3,4\n')
+    with pytest.raises(DataError, match="has no column 'userId'; it has \"userId\""):
+        load(tmp_path / "ratings.csv", format=Format.MOVIELENS_CSV)
+
+
 def test_amazon_2014(tmp_path: Path) -> None:
     data = load(folder_of(tmp_path, AMAZON_2014))
     assert events(data) == [

@@ -74,6 +74,42 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert log.ratings[0] == 4.5
 
 
+def test_parquet_of_other_writers_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    columns = {
+        "user_id": pa.array([b"ann", b"bob"]),  # text that is not marked as such
+        "item_id": ["tea", "cup"],
+        "ts": pa.array([1_600_000_000_123_456_717, 1_600_000_001_000_000_001], pa.timestamp("ns")),
+    }
+    parquet.write_table(pa.table(columns), path)
+    log = load(path, "").interactions
+    assert log.user_ids == ("ann", "bob")
+    assert log.ts_ms.tolist() == [1_600_000_000_123, 1_600_000_001_000]
+    parquet.write_table(pa.table(columns | {"user_id": [["ann"], ["bob"]]}), path)
+    with pytest.raises(DataError, match="wanted an id of 1 to 256 characters"):
+        load(path, "")
+
+
+def test_a_category_may_be_a_number_or_a_list_with_holes(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    for cells, categories in (([7, None], [("7",), ()]), ([["Food", None, "Tea"], []], [("Food", "Tea"), ()])):
+        parquet.write_table(pa.table({"item_id": ["a", "b"], "title": ["A", "B"], "category": cells}), path)
+        assert [item.category for item in read_catalog(path, catalog_mapping(""))] == categories
+
+
+def test_one_column_may_be_two_fields(tmp_path: Path) -> None:
+    log = load(csv_file(tmp_path, "customer_id,sku,time", "ann,tea,1", "bob,cup,2"), MAP + ",basket=customer_id")
+    assert log.interactions.baskets is not None
+    assert log.interactions.baskets.tolist() == [0, 1]
+
+
+def test_files_of_a_folder_have_the_same_columns(tmp_path: Path) -> None:
+    csv_file(tmp_path, "customer_id,sku,time", "ann,tea,1", name="a.csv")
+    csv_file(tmp_path, "customer_id,sku,time,rating", "ann,cup,2,5", name="b.csv")
+    with pytest.raises(DataError, match=r"b\.csv and .*a\.csv do not have the same columns: rating"):
+        load(tmp_path)
+
+
 def test_wire_names_need_no_mapping_and_other_events_are_left_out(tmp_path: Path) -> None:
     path = csv_file(
         tmp_path, "user_id,item_id,ts,type", "ann,tea,1,view", "ann,cup,2,impression", "ann,pot,3,add_to_cart"

@@ -92,6 +92,16 @@ def test_a_record_that_is_no_item_changes_nothing_and_is_counted(catalog: Catalo
     assert len(catalog) == len(TITLES)
 
 
+def test_news_that_is_in_no_title_leaves_the_titles_as_they_are(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert catalog.search("titanic", 10) == ["titanic", "raise"]
+    monkeypatch.setattr("app.gateway.catalog._Titles", None)  # nothing can be put in order again
+    catalog.take([record(CatalogItem(item_id="titanic", title=TITLES["titanic"], price=3.5)), Record(b"x", b"{")])
+    catalog.take([record(CatalogItem(item_id="new", title="Titanic II", available=False)), Record(b"new", None)])
+    assert catalog.search("titanic", 10) == ["titanic", "raise"]
+
+
 def test_a_sample_is_the_same_for_the_same_seed(catalog: Catalog) -> None:
     assert catalog.sample(3, seed=7) == catalog.sample(3, seed=7)
     assert sorted(catalog.sample(100, seed=1)) == sorted(TITLES)

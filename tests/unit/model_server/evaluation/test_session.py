@@ -99,6 +99,18 @@ def test_baskets_are_asked_of_people_who_buy_the_same_again(
     assert line["results"]["decayed-popularity"]["difference"]["ndcg10"][2] < 0
 
 
+def test_what_takes_an_hour_is_said_though_the_pictures_cannot_be_written(
+    walks: EvaluationRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plots" / "report.html").mkdir(parents=True)  # where a file should be
+    with pytest.raises(DataError, match="pictures cannot be written"):
+        run_evaluation(replace(walks, plots=tmp_path / "plots"), settings(tmp_path))
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"] == "loo"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be made"):
+        run_evaluation(replace(walks, plots=tmp_path / "file" / "plots"), settings(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -147,6 +147,22 @@ async def test_a_delisting_does_not_wait_for_the_encoder_and_is_not_undone_by_it
         assert titles(index) == {"n2": "two"}
 
 
+async def test_what_is_in_no_text_costs_no_place_in_the_queue() -> None:
+    encoder = GatedEncoder()
+    async with open_shelf(encoder) as (shelf, index):
+        await shelf.stock(news(*(listed(f"n{number}", f"text {number}") for number in range(40))))
+        await asyncio.sleep(0.05)  # the first 32 are in the encoder's hands
+        at_first = shelf.unencoded_ids()
+        await shelf.stock(news(listed("n0", "text 0"), listed("n33", "text 33"), listed("n34", "other text")))
+        assert shelf.unencoded_ids() == at_first
+        assert shelf.waits_for(["n33"])
+        assert not shelf.waits_for(["t1"])
+        encoder.gate.set()
+        await settled(shelf)
+        assert len(encoder.asked) == 40
+        assert titles(index)["n34"] == "other text"
+
+
 async def test_an_item_that_comes_back_is_sold_again() -> None:
     async with open_shelf(WordEncoder()) as (shelf, index):
         await shelf.stock(news(listed("n1", "one")))

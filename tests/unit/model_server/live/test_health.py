@@ -1,8 +1,11 @@
 """The probes tell the truth, and the watchdog acts on it."""
 
+import asyncio
 import threading
 
+from app.observability import Metrics
 from model_server.health import EXIT_STUCK, Health, watch
+from model_server.lag import measure_lag
 
 
 class Clock:
@@ -21,6 +24,38 @@ def test_ready_needs_the_catalog_the_partitions_and_the_broker() -> None:
     assert health.ready().ok
     health.broker_away = True
     assert not health.ready().ok
+    assert health.healthy().ok
+
+
+def test_lists_that_kafka_refuses_are_no_reason_for_a_restart_whoever_else_gets_an_answer() -> None:
+    clock = Clock()
+    health = Health(clock)
+    health.catalog_ready = health.assigned = health.lists_refused = True
+    health.batch_began()
+    clock.now_s = 200.0
+    health.beat()
+    health.broker_away = False  # the lag was measured
+    assert health.healthy().ok
+    assert not health.ready().ok
+
+
+class NoPartitions:
+    """What a server has that came too many."""
+
+    def assignment(self) -> set[object]:
+        return set()
+
+
+async def test_who_has_no_partition_any_more_is_not_stalled() -> None:
+    clock = Clock()
+    health = Health(clock)
+    health.saw_lag(5, 7)
+    health.saw_lag(5, 7)
+    measuring = asyncio.create_task(measure_lag(NoPartitions(), health, Metrics(())))
+    await asyncio.sleep(0.01)
+    measuring.cancel()
+    clock.now_s = 200.0
+    health.beat()
     assert health.healthy().ok
 
 

@@ -17,9 +17,24 @@ class Clock:
         return self.now_s
 
 
-def live(weights: dict[str, float], reference_ts_ms: int, clock: Clock) -> LivePopularity:
+class Shop:
+    """Sells everything but what was taken out."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.out: set[str] = set()
+
+    def is_sellable(self, item_id: str) -> bool:
+        return item_id not in self.out
+
+    def take_out(self, *item_ids: str) -> None:
+        self.out |= {*item_ids}
+        self.version += 1
+
+
+def live(weights: dict[str, float], reference_ts_ms: int, clock: Clock, shop: Shop | None = None) -> LivePopularity:
     snapshot = Popularity(reference_ts_ms=reference_ts_ms, half_life_days=1.0, weights=weights)
-    return LivePopularity(snapshot, 1.0, clock)
+    return LivePopularity(snapshot, 1.0, shop or Shop(), clock)
 
 
 def told(*records: Record) -> Told:
@@ -42,6 +57,18 @@ def test_events_that_the_snapshot_holds_are_not_counted_twice() -> None:
     assert popularity.count(told(view("b", 1_001), view("b", 1_002))) == 2
     popularity.refresh()
     assert order(popularity) == ["b", "a"]
+
+
+def test_favourites_that_are_not_sold_any_more_crowd_nothing_out() -> None:
+    clock, shop = Clock(), Shop()
+    season = {f"old-{number}": 50.0 for number in range(3_000)}
+    popularity = live(season | {"new": 40.0}, 1_000, clock, shop)
+    assert "new" not in order(popularity)
+    shop.take_out(*season)
+    clock.now_s = 10.0
+    popularity.refresh()  # the shop has changed, though nobody did anything
+    assert order(popularity)[-1] == "new"
+    assert [item_id for item_id in order(popularity) if shop.is_sellable(item_id)] == ["new"]
 
 
 def test_only_interest_counts_and_nothing_from_the_future() -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from app.contracts.recommendations import decode_recommendations
 from app.interests.state import Kind, encode_state
@@ -186,12 +186,13 @@ async def test_giving_up_partitions_waits_for_both_batches_and_forgets_what_wait
         assert bench.consumer.committed == 1
 
 
-async def test_a_broker_that_is_away_gives_nothing_up_but_its_partitions() -> None:
+@pytest.mark.parametrize("error", [KafkaConnectionError(), KafkaTimeoutError()])
+async def test_a_broker_that_is_away_gives_nothing_up_but_its_partitions(error: Exception) -> None:
     async with working() as bench:
-        bench.publisher.error = KafkaConnectionError()
+        bench.publisher.error = error
         bench.request("ada")
         bench.publisher.acknowledge.release()
-        await bench.until(lambda: bench.health.broker_away)
+        await bench.until(lambda: bench.health.lists_refused)
         revoked = asyncio.create_task(bench.consumer.listener.on_partitions_revoked({PARTITION}))
         bench.publisher.acknowledge.release()
         await asyncio.wait_for(revoked, 30)
@@ -218,5 +219,19 @@ async def test_an_error_of_the_last_batch_is_not_kept_for_the_next_request() -> 
             bench.publisher.error = MessageSizeTooLargeError()
             bench.request("ada")
             bench.publisher.acknowledge.release()
+            await asyncio.sleep(5)
+    assert caught.group_contains(MessageSizeTooLargeError)
+
+
+async def test_an_error_while_partitions_are_given_up_ends_the_worker_and_leaves_nothing_in_hand() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with working() as bench:
+            bench.request("ada")
+            await bench.until(lambda: len(bench.publisher.sent) == 1)
+            bench.publisher.error = MessageSizeTooLargeError()
+            revoked = asyncio.create_task(bench.consumer.listener.on_partitions_revoked({PARTITION}))
+            bench.publisher.acknowledge.release()
+            await asyncio.wait_for(revoked, 30)  # aiokafka would only log what comes out of it
+            assert bench.consumer.committed == 0
             await asyncio.sleep(5)
     assert caught.group_contains(MessageSizeTooLargeError)
