@@ -80,6 +80,7 @@ class ServedList:
         For sale is what is so at the first of these moments.
         """
         self._restock(cases)
+        self._popularity.refresh()
         scores = np.full((len(cases), len(self._number)), -np.inf)
         for start in range(0, len(cases), _CHUNK):
             chunk = slice(start, min(start + _CHUNK, len(cases)))
@@ -98,7 +99,6 @@ class ServedList:
         told = told_of(events)
         self._version.count(told)
         self._popularity.count(told)
-        self._popularity.refresh()
 
     def _restock(self, cases: Cases) -> None:
         """List what was first sold since the last question, and take out what is no longer new."""
