@@ -8,7 +8,8 @@ all lines is over: a visit that never ends, as a robot's, moves it nowhere. Task
 `cart`: a seeded random half of the basket lies in the cart, the hidden half (rounded down) counts.
 `promotion`: only what is on display or in the mailer in that place and week counts and may be shown.
 `new`: only products in their first week of sale (model_server.evaluation.first_week) that the customer never had count
-and may be shown. Told apart are baskets with one that somebody had before (`sold before`), and those without.
+and may be shown. Told apart are baskets with one that somebody had before (`sold before`) and those without, and the
+first four weeks after the cut, in which a version is young.
 
 Baskets in which nothing counts are not asked. Where a log has no baskets, one ends where its user did nothing for half
 an hour. Ties are the recommender's own affair.
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
+from app.data.local_time import MS_PER_DAY
 from app.data.shop import Promotions
 from app.errors import DataError
 from model_server.evaluation.first_week import DAYS, FirstWeek
@@ -31,6 +33,7 @@ from model_server.judging.questions import Parameter, Plan, Question, Step
 from model_server.ranking.lines import VISIT_GAP_MS
 
 _SMALLEST_CART: Final = 2
+_YOUNG_MS: Final = 28 * MS_PER_DAY
 
 
 class Task(StrEnum):
@@ -155,8 +158,16 @@ class _BasketProtocol:
         }
         if self._first_week is not None:
             parameters["new_days"] = DAYS
-        groups = _told_apart(asked) if self._first_week is not None else {}
+        groups = self._told_apart(asked) if self._first_week is not None else {}
         return Plan(log.take(slice(0, self._cut)), len(asked), steps, parameters, groups=groups)
+
+    def _told_apart(self, asked: list[_Asked]) -> dict[str, NDArray[np.bool_]]:
+        """By the history of what counts, and by the age of what was learned; groups without a basket are left out."""
+        before = np.array([each.sold_before for each in asked], np.bool_)
+        now_ms = self._log.ts_ms[np.array([each.first_line for each in asked], np.int64)]
+        young = now_ms < self._log.ts_ms[self._cut] + _YOUNG_MS
+        groups = {"sold before": before, "first sales only": ~before, "first four weeks": young, "later": ~young}
+        return {name: which for name, which in groups.items() if which.any()}
 
     def _chosen(self) -> NDArray[np.int64]:
         """The baskets to ask: a seeded share of those after the cut whose users had one before it."""
@@ -215,12 +226,6 @@ class _BasketProtocol:
             hidden=[each.hidden for each in chosen] if task in {Task.DISCOVER, Task.CART} else None,
             allowed=allowed if task in {Task.PROMOTION, Task.NEW} else None,
         )
-
-
-def _told_apart(asked: list[_Asked]) -> dict[str, NDArray[np.bool_]]:
-    before = np.array([each.sold_before for each in asked], np.bool_)
-    groups = {"sold before": before, "first sales only": ~before}
-    return {name: which for name, which in groups.items() if which.any()}
 
 
 def _promotions(dataset: Dataset) -> Promotions:

@@ -53,6 +53,7 @@ def test_asked_and_allowed_is_what_is_on_the_shelf_and_new_to_the_customer() -> 
     }  # and on its eighth day 4 is new no more
     assert plan.groups["sold before"].tolist() == [False, True, True, False]
     assert plan.groups["first sales only"].tolist() == [True, False, False, True]
+    assert plan.groups.keys() == {"sold before", "first sales only", "first four weeks"}  # there is no later one
 
 
 def test_midnight_is_the_shops_own() -> None:
