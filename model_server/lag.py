@@ -33,10 +33,11 @@ async def measure_lag(consumer: AIOKafkaConsumer, health: Health, metrics: Metri
         await asyncio.sleep(_EVERY_S)
 
 
-async def beat(health: Health) -> None:
-    """Show that the event loop runs, for ever."""
+async def beat(health: Health, metrics: Metrics) -> None:
+    """Show that the event loop runs and whether the server is ready, for ever."""
     while True:
         health.beat()
+        metrics.gauge(table.READY).set(1 if health.ready().ok else 0)
         await asyncio.sleep(_BEAT_S)
 
 

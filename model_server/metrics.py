@@ -9,6 +9,9 @@ EVENT_TO_RECOMMENDATION: Final = MetricSpec(
     MetricKind.HISTOGRAM,
     "From the moment Kafka had an event to the moment Kafka had the lists that it caused. The headline.",
 )
+READY: Final = MetricSpec(
+    "riverrun_model_server_ready", MetricKind.GAUGE, "1 when requests are answered from a complete catalog."
+)
 REQUEST_WAIT: Final = MetricSpec(
     "riverrun_score_request_wait_seconds",
     MetricKind.HISTOGRAM,
@@ -118,6 +121,7 @@ DRIFT_PSI: Final = MetricSpec(
 
 TABLE: Final = (
     EVENT_TO_RECOMMENDATION,
+    READY,
     REQUEST_WAIT,
     ENCODE,
     RETRIEVE,

@@ -22,6 +22,8 @@ class PeakMemory:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         if device.type == "cuda":
+            # It is refused as long as nothing else was asked of the GPU.
+            torch.cuda.init()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             torch.cuda.reset_peak_memory_stats(device)
             return
         with suppress(OSError):  # some containers forbid it

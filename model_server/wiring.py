@@ -103,7 +103,7 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
                     ask_for_newcomers(publisher, topics.score_requests, newcomers_every_s, _clock_ms), name="newcomers"
                 ),
                 asyncio.create_task(measure_lag(requests, health, metrics), name="lag"),
-                asyncio.create_task(beat(health), name="beat"),
+                asyncio.create_task(beat(health, metrics), name="beat"),
             ],
         )
 
@@ -127,6 +127,7 @@ def observe(settings: Settings) -> tuple[Metrics, Health, ObservabilityServer]:
         SettingsError: the port is in use.
     """
     metrics, health = Metrics(table.TABLE), Health(time.monotonic)
+    metrics.gauge(table.READY).set(0)
     server = ObservabilityServer(
         settings.scoring.metrics_port,
         "RIVERRUN_SCORING__METRICS_PORT",

@@ -14,7 +14,7 @@ from app.settings import load_settings
 
 def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder: docs/data.md")
     ] = "movielens-100k",
     format_: Annotated[Format, typer.Option("--format", help="of the file")] = Format.AUTO,
     map_: Annotated[str, typer.Option("--map", help="columns of a table, as in `riverrun train --help`")] = "",

@@ -17,7 +17,7 @@ app.command("encoder")(train_encoder)
 def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     context: typer.Context,
     data: Annotated[
-        str, typer.Option(help="movielens-100k or complete-journey (fetched), or a file or folder: docs/data.md")
+        str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder: docs/data.md")
     ] = "movielens-100k",
     format_: Annotated[Format, typer.Option("--format", help="of the file")] = Format.AUTO,
     map_: Annotated[
@@ -38,7 +38,9 @@ def train(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
     epochs: Annotated[
         int | None, typer.Option(min=1, help="passes over the data, at most; overrides --options")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="same seed, same machine, same model; overrides --options")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="same seed, same machine, same model; overrides --options")
+    ] = None,
     members: Annotated[
         int | None, typer.Option(min=1, help="networks whose logits are averaged; overrides --options")
     ] = None,

@@ -22,7 +22,8 @@ from model_server.learning.learner import Pace
 from model_server.learning.past import begin_with
 from model_server.learning.store import Bounds, EventStore
 from model_server.learning.wiring import Place, learn
-from model_server.training.chosen import read_choices
+from model_server.training.chosen import read_choices, with_choices
+from model_server.training.options import TrainingOptions
 
 _MS_PER_HOUR = 3_600_000
 
@@ -72,9 +73,11 @@ def refuse_private(options: Path | None) -> None:
 
     Raises:
         SettingsError: the training options in this file are private ones.
-        DataError: they cannot be read.
+        DataError: they cannot be read, or nothing can be trained with them.
     """
-    if options is not None and read_choices(options).get("epsilon") is not None:
+    choices = {} if options is None else read_choices(options)
+    with_choices(TrainingOptions(), choices)
+    if choices.get("epsilon") is not None:
         raise SettingsError(
             f"{options} has an epsilon: every challenger would spend a privacy budget of its own.",
             hint="Train private versions by hand (riverrun train --private), or take epsilon out of the options.",

@@ -70,7 +70,7 @@ def _data(model: TrainedModel) -> str:
     data = model.data
     kinds = ", ".join(kind.name.lower() for kind in model.network.config.kinds_seen)
     return f"""- {data.name}, sha256 `{data.sha256}`
-- {data.events:,} events of {data.users:,} users on {data.items:,} items, {_day(data.first_ts_ms)} to \
+- {data.events:,} events of {data.users:,} users; {data.items:,} items in the catalog; {_day(data.first_ts_ms)} to \
 {_day(data.last_ts_ms)}; the {data.held_out_events:,} events after that were never seen
 - kinds of events: {kinds}. Other kinds are read as their average; a kind that turns an item down (dislike, \
 remove_from_cart) is left out where training had none"""
@@ -82,9 +82,9 @@ def _judged(metrics: Mapping[str, float]) -> str:
         return f"## Privacy\n\n{guarantee(metrics)}"
     return f"""## Validation of the network alone
 
-The last event of {metrics.get("validation_users", 0):.0f} users, ranked against the whole catalog without what they had
-had before. Intervals by the bootstrap over these users. Early stopping chose the weights on these numbers, so they are
-a little too good.
+The last event of {metrics.get("validation_users", 0):.0f} users, ranked among the items that training knows without
+what they had had before; who went on to another item is not asked. Intervals by the bootstrap over these users. Early
+stopping chose the weights on these numbers, so they are a little too good.
 
 {_validation(metrics)}"""
 

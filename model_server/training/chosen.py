@@ -1,6 +1,6 @@
 """Training options that a person chose, in a file or on the command line; the others follow the data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -46,10 +46,30 @@ def with_choices(options: TrainingOptions, choices: Choices) -> TrainingOptions:
     """The options with what was chosen in their place; with an epsilon those of private training, which suit any data.
 
     Raises:
-        DataError: a value is of the wrong type.
+        DataError: a value is of the wrong type, or none to train with.
     """
     suited = options if choices.get("epsilon") is None else PRIVATE
     try:
-        return msgspec.convert({**asdict(suited), **choices}, TrainingOptions)
+        made = msgspec.convert({**asdict(suited), **choices}, TrainingOptions)
     except msgspec.ValidationError as error:
         raise DataError(f"A training option is wrong: {error}.", hint="See TrainingOptions.") from error
+    for wrong in _wrong(made):
+        raise DataError(f"A training option is wrong: {wrong}.", hint="See TrainingOptions.")
+    return made
+
+
+def _wrong(options: TrainingOptions) -> Iterator[str]:
+    """What no training can be made of."""
+    for name in ("epochs", "members", "batch_sequences", "max_length", "patience", "heads", "hidden", "dimension"):
+        if getattr(options, name) < 1:
+            yield f"{name} must be at least 1"
+    for name in ("seed", "negatives", "validation_users"):
+        if (getattr(options, name) or 0) < 0:
+            yield f"{name} must not be below 0"
+    for name in ("dropout", "id_dropout", "kind_dropout", "warm_up"):
+        if not 0 <= getattr(options, name) < 1:
+            yield f"{name} must be from 0 to below 1"
+    if options.dimension % options.heads:
+        yield f"{options.heads} heads do not divide {options.dimension} dimensions"
+    if not (0 < options.learning_rate <= 1 and options.clip_norm > 0):
+        yield "learning_rate must lie between 0 and 1, and clip_norm above 0"

@@ -11,12 +11,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
 import torch
 from torch import distributed
 
 T = TypeVar("T")
+_PATIENCE: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def joined_team(device: torch.device) -> Iterator[tuple[Team, torch.device]]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # The others wait while the leader alone reads texts or grows a ranker; torchrun ends all when one has died.
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield Team(distributed.get_rank(), size), device
     finally:

@@ -4,6 +4,7 @@ What counts is validation NDCG@10; what a training never sees, neither does the 
 beside the model versions, one study for each data set, so a search that was stopped goes on with what it knows.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from model_server.training.options import TrainingOptions
 STORAGE: Final = "tuning.sqlite"
 _FIRST_TRIALS: Final = 4  # that are finished before any is compared with their median
 _FIRST_EPOCHS: Final = 2
+
+logger = logging.getLogger(__name__)
 
 Trained = Callable[[TrainingOptions, Callable[[Progress], None]], float]
 """Trains with these options, tells of every step, and returns the validation NDCG@10 of the best epoch."""
@@ -95,6 +98,9 @@ class Search:
         except _OutOfTimeError:
             study.enqueue_trial(trial.params)  # the same command begins with it
             return study.tell(trial, state=TrialState.FAIL)
+        except (ValueError, RuntimeError) as error:  # NaN, or more memory than there is: the next one may do
+            logger.warning("Trial %d failed: %s", trial.number, error)
+            return study.tell(trial, state=TrialState.FAIL)
         return study.tell(trial, value)
 
     def _study(self) -> optuna.Study:
@@ -111,10 +117,11 @@ class Search:
         study.sampler = optuna.samplers.TPESampler(seed=self.base.seed + len(study.trials))
         if not study.trials:
             study.enqueue_trial(_defaults(self.base))
+        failed = [each.params for each in study.get_trials(states=(TrialState.FAIL,))]
         for cut_off in study.get_trials(states=(TrialState.RUNNING,)):
-            # Of a search that was killed: the same again.
             study.tell(cut_off.number, state=TrialState.FAIL)
-            study.enqueue_trial(cut_off.params)
+            if cut_off.params not in failed:  # of a search that was killed: the same again, once
+                study.enqueue_trial(cut_off.params)
         return study
 
 
@@ -133,7 +140,7 @@ def suggested(trial: optuna.Trial, base: TrainingOptions) -> TrainingOptions:
         base,
         learning_rate=rate("learning_rate", 3e-4, 1e-2, log=True),
         batch_sequences=size("batch_sequences", {32, 64, 128, 256}),
-        dimension=size("dimension", {32, 64, 128}),
+        dimension=size("dimension", {each for each in (32, 64, 128) if each % base.heads == 0}),
         hidden=size("hidden", {128, 256, 384}),
         dropout=rate("dropout", 0.1, 0.6),
         cooccurrence_start=trial.suggest_categorical("cooccurrence_start", [False, True]),

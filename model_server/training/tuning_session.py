@@ -1,22 +1,24 @@
 """One run of `riverrun tune`: data, the search with what it says of every trial, the file with the best options."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 import torch
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from app.data.interactions import split_newest
 from app.data.source import DataSource, open_dataset
-from app.errors import DataError
+from app.errors import DataError, SettingsError
 from app.files import exclusive
 from app.settings import Settings
 from model_server.device import resolve_device
@@ -27,8 +29,10 @@ from model_server.training.loop import Progress
 from model_server.training.options import TrainingOptions, options_for
 from model_server.training.run import TrainingJob, train_model
 from model_server.training.tuning import STORAGE, Search, Tuned
+from model_server.training.validation import split_validation
 
 _SECONDS_A_MINUTE: Final = 60
+_LEAST_ASKED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
         SettingsError: the device is not there.
     """
     started = time.perf_counter()
+    _check_writable(request.out)
     console = Console(stderr=True, highlight=False)
     if request.threads:
         torch.set_num_threads(request.threads)
@@ -75,6 +80,12 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
             return train_model(job, encoder, alone, device, told, bar.on_texts).metrics["validation_ndcg10"]
 
     base = with_choices(options_for(part.before, dataset.catalog), request.choices)
+    rng = np.random.default_rng(base.seed)
+    if (asked := len(split_validation(part.before, base.validation_users, rng).targets)) < _LEAST_ASKED:
+        raise DataError(
+            f"Only {asked} users have the three events that validation needs: nothing can be chosen by so few.",
+            hint=f"At least {_LEAST_ASKED} are wanted.",
+        )
     if base.epsilon is not None:
         raise DataError("Every trial would spend a privacy budget of its own.", hint="Leave epsilon out of --options.")
     search = Search(
@@ -88,12 +99,27 @@ def run_tuning(request: TuningRequest, settings: Settings) -> Tuned:
         tuned = search.run(trained, lambda trial: console.print(_described(trial)))
     if tuned is None:
         raise DataError(
-            "The budget was over before the first trial was.", hint="Give more minutes; the same command goes on."
+            "No trial came to its end.",
+            hint="Give more minutes, or see above why they failed; the same command goes on.",
         )
     best = {name: value for name, value in asdict(with_choices(base, tuned.choices)).items() if value is not None}
-    request.out.write_bytes(msgspec.json.format(msgspec.json.encode(best), indent=1))
-    _report(request, tuned, time.perf_counter() - started)
+    try:
+        request.out.write_bytes(msgspec.json.format(msgspec.json.encode(best), indent=1))
+    finally:
+        _report(request, tuned, time.perf_counter() - started)
     return tuned
+
+
+def _check_writable(out: Path) -> None:
+    """Before hours are spent.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    with suppress(OSError):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise SettingsError(f"--out {out} cannot be written.", hint="Name another file.")
 
 
 def _described(trial: FrozenTrial) -> str:

@@ -56,7 +56,7 @@ def validate(network: Network, split: ValidationSplit, item_vectors: torch.Tenso
 
 @torch.inference_mode()
 def validation_ranks(network: Network, split: ValidationSplit, item_vectors: torch.Tensor) -> NDArray[np.float64]:
-    """(U,) ranks of what came next in the whole catalog, without what the user has had already."""
+    """(U,) ranks of what came next among the items of the network, without what the user has had already."""
     log, device = split.training, item_vectors.device
     ranks: list[NDArray[np.float64]] = []
     batch = max(1, min(_BATCH, _MOST_SCORES // len(item_vectors)))

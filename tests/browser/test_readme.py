@@ -6,6 +6,8 @@ import re
 import subprocess
 from typing import Final
 
+import pytest
+
 from app.kafka.resolver import ResolvedKafka
 from tests.browser.conftest import NewPage
 from tests.support.gateway import API_KEY
@@ -26,11 +28,12 @@ def snippet(language: str, sign: str, changes: dict[str, str]) -> str:
     return str(text)
 
 
-def test_python(kafka: ResolvedKafka, loop: Loop) -> None:
+def test_python(kafka: ResolvedKafka, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", API_KEY)
     changes = {"broker:9092": kafka.bootstrap_servers, '"catalog"': f'"{loop.catalog}"'}
     changes['"expand": "items"}'] = '"expand": "items", "timeout_ms": 10_000}'  # half a second is for quiet machines
     code = snippet("python", "KafkaProducer", changes | {"http://localhost:8080": loop.address.rstrip("/")})
-    names: dict[str, object] = {"API_KEY": API_KEY}
+    names: dict[str, object] = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(code, names)  # noqa: S102  # README's own words

@@ -1,6 +1,7 @@
 """A search begins with the defaults, gives up what is bad, goes on after it was killed, and keeps to its budget."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,43 @@ def test_the_budget_ends_a_trial_in_the_middle(tmp_path: Path) -> None:
     assert training.asked[0] == training.asked[1]
     assert tuned is not None
     assert (tuned.finished, tuned.given_up) == (1, 0)
+
+
+@pytest.mark.parametrize("error", [ValueError("a score is NaN"), RuntimeError("out of memory")])
+def test_a_trial_that_fails_is_not_the_end_and_not_tried_again(tmp_path: Path, error: Exception) -> None:
+    asked: list[TrainingOptions] = []
+
+    def failing(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
+        asked.append(options)
+        raise error
+
+    assert search(tmp_path, trials=2).run(failing, lambda _: None) is None
+    training = PlantedTraining()
+    tuned = search(tmp_path, trials=1).run(training, lambda _: None)
+    assert tuned is not None
+    assert all(options not in asked for options in training.asked)
+
+
+def test_what_killed_the_search_twice_is_left_alone(tmp_path: Path) -> None:
+    class KilledError(BaseException):
+        """By the system, for want of memory."""
+
+    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
+        cut_off.append(options)
+        raise KilledError
+
+    cut_off: list[TrainingOptions] = []
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            search(tmp_path).run(killed, lambda _: None)
+    training = PlantedTraining()
+    search(tmp_path, trials=1).run(training, lambda _: None)
+    assert cut_off[0] == cut_off[1]
+    assert training.asked[0] != cut_off[0]
+
+
+def test_the_heads_divide_every_size_that_is_tried(tmp_path: Path) -> None:
+    training = PlantedTraining()
+    six = replace(TrainingOptions(), dimension=96, heads=6)
+    Search(tmp_path, "six", six, 12, 600.0).run(training, lambda _: None)
+    assert {options.dimension % 6 for options in training.asked} == {0}
