@@ -31,7 +31,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - typer: one parameter per option
             "basket: every basket after the cut"
         ),
     ] = Protocol.LOO,
-    task: Annotated[str, typer.Option(help="basket: next, discover, cart or promotion; empty: next")] = "",
+    task: Annotated[str, typer.Option(help="basket: next, discover, cart, promotion or new; empty: next")] = "",
     data: Annotated[
         str, typer.Option(help="movielens-100k, complete-journey[-thinned] (fetched), a file or folder")
     ] = "movielens-100k",

@@ -7,6 +7,9 @@ all lines is over: a visit that never ends, as a robot's, moves it nowhere. Task
 `discover`: only what the customer never had counts, and only such is shown.
 `cart`: a seeded random half of the basket lies in the cart, the hidden half (rounded down) counts.
 `promotion`: only what is on display or in the mailer in that place and week counts and may be shown.
+`new`: only products in their first week of sale (model_server.evaluation.first_week) that the customer never had count
+and may be shown. Told apart are baskets with one that somebody had before (`sold before`) and those without, and the
+first four weeks after the cut, in which a version is young.
 
 Baskets in which nothing counts are not asked. Where a log has no baskets, one ends where its user did nothing for half
 an hour. Ties are the recommender's own affair.
@@ -21,13 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.data.interactions import Dataset, Interactions
+from app.data.local_time import MS_PER_DAY
 from app.data.shop import Promotions
 from app.errors import DataError
+from model_server.evaluation.first_week import DAYS, FirstWeek
 from model_server.judging.cases import Cases
 from model_server.judging.questions import Parameter, Plan, Question, Step
 from model_server.ranking.lines import VISIT_GAP_MS
 
 _SMALLEST_CART: Final = 2
+_YOUNG_MS: Final = 28 * MS_PER_DAY
 
 
 class Task(StrEnum):
@@ -37,6 +43,7 @@ class Task(StrEnum):
     DISCOVER = "discover"
     CART = "cart"
     PROMOTION = "promotion"
+    NEW = "new"
 
 
 TASKS: Final = tuple(task.value for task in Task)
@@ -61,7 +68,10 @@ class BasketRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """A basket: where its history lies in the log by user, what counts in it, and what else belongs to the task."""
+    """A basket: where its history lies in the log by user, what counts in it, and what else belongs to the task.
+
+    `sold_before`: whether anybody had something of what counts before.
+    """
 
     history: slice
     first_line: int
@@ -69,6 +79,7 @@ class _Asked:
     cart: NDArray[np.int32]
     hidden: NDArray[np.int32]
     allowed: NDArray[np.int32] | None
+    sold_before: bool
 
 
 def basket_plan(dataset: Dataset, request: BasketRequest) -> Plan:
@@ -120,6 +131,9 @@ class _BasketProtocol:
         self._promotions = _promotions(dataset) if request.task == Task.PROMOTION else None
         shop = dataset.shop
         self._weeks = shop.weeks(log.ts_ms) if shop is not None and self._promotions is not None else None
+        self._first_week = FirstWeek(dataset, self._cut) if request.task == Task.NEW else None
+        self._first_line = np.full(len(log.item_ids), len(log))
+        np.minimum.at(self._first_line, log.items, np.arange(len(log)))
 
     def plan(self) -> Plan:
         log, request = self._log, self._request
@@ -142,7 +156,18 @@ class _BasketProtocol:
             "sample_seed": request.seed,
             "training_lines": self._cut,
         }
-        return Plan(log.take(slice(0, self._cut)), len(asked), steps, parameters)
+        if self._first_week is not None:
+            parameters["new_days"] = DAYS
+        groups = self._told_apart(asked) if self._first_week is not None else {}
+        return Plan(log.take(slice(0, self._cut)), len(asked), steps, parameters, groups=groups)
+
+    def _told_apart(self, asked: list[_Asked]) -> dict[str, NDArray[np.bool_]]:
+        """By the history of what counts, and by the age of what was learned; groups without a basket are left out."""
+        before = np.array([each.sold_before for each in asked], np.bool_)
+        now_ms = self._log.ts_ms[np.array([each.first_line for each in asked], np.int64)]
+        young = now_ms < self._log.ts_ms[self._cut] + _YOUNG_MS
+        groups = {"sold before": before, "first sales only": ~before, "first four weeks": young, "later": ~young}
+        return {name: which for name, which in groups.items() if which.any()}
 
     def _chosen(self) -> NDArray[np.int64]:
         """The baskets to ask: a seeded share of those after the cut whose users had one before it."""
@@ -172,10 +197,17 @@ class _BasketProtocol:
             mixed = np.random.default_rng((self._request.seed, basket)).permutation(items)
             items, cart = np.sort(mixed[: len(items) // 2]), np.sort(mixed[len(items) // 2 :])
             hidden = cart
+        elif self._first_week is not None:
+            shelf = self._first_week.at(int(log.ts_ms[first_line]))
+            allowed = np.setdiff1d(shelf, log.items[self._by_user[history]])
+            items = np.intersect1d(items, allowed)
         elif self._promotions is not None and self._weeks is not None and log.places is not None:
             allowed = self._promotions.at(int(log.places[first_line]), int(self._weeks[first_line])).items
             items = np.intersect1d(items, allowed)
-        return _Asked(history, first_line, items, cart, hidden, allowed) if len(items) else None
+        if not len(items):
+            return None
+        sold_before = bool((self._first_line[items] < first_line).any())
+        return _Asked(history, first_line, items, cart, hidden, allowed, sold_before)
 
     def _question(self, chosen: list[_Asked], ordered: Interactions) -> Question:
         log, task = self._log, self._request.task
@@ -192,7 +224,7 @@ class _BasketProtocol:
             cases=cases,
             relevant=[each.relevant for each in chosen],
             hidden=[each.hidden for each in chosen] if task in {Task.DISCOVER, Task.CART} else None,
-            allowed=allowed if task == Task.PROMOTION else None,
+            allowed=allowed if task in {Task.PROMOTION, Task.NEW} else None,
         )
 
 

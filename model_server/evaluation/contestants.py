@@ -8,6 +8,7 @@ from typing import Final
 from app.errors import DataError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.baselines.registry import BASELINES
+from model_server.evaluation.basket import Task
 from model_server.judging.cases import Fit
 
 RIVERRUN: Final = "riverrun"
@@ -23,6 +24,7 @@ RELEARNING: Final = "@relearning"
 _CHEAP: Final = ("popularity", "decayed-popularity", "covisitation")
 _CHEAP_OF_COLD: Final = ("content", "decayed-popularity")
 _CHEAP_OF_BASKETS: Final = ("decayed-popularity", "own-frequency")
+_CHEAP_OF_NEW: Final = ("decayed-popularity",)  # of one's own nothing is new
 
 _NO_CHANCE: Final = frozenset(
     {
@@ -51,10 +53,12 @@ OwnFits = Mapping[str, Callable[[str], Callable[[int], Fit]]]
 """Suffix of the name ("" for the only one) -> name in OWN -> how it is made of a seed."""
 
 
-def default_models(protocol: str, own: OwnFits) -> tuple[str, ...]:
+def default_models(protocol: str, task: str, own: OwnFits) -> tuple[str, ...]:
     """riverrun, where it can be made, and baselines that cost seconds."""
     if protocol == "cold":
         return ((LISTS, RIVERRUN) if own else ()) + _CHEAP_OF_COLD
+    if task == Task.NEW:
+        return ((RIVERRUN, LISTS) if own else ()) + _CHEAP_OF_NEW
     return ((RIVERRUN,) if own else ()) + (_CHEAP_OF_BASKETS if protocol == "basket" else _CHEAP)
 
 

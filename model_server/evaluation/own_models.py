@@ -15,10 +15,12 @@ from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
 from model_server.evaluation.contestants import LISTS, NETWORK, RELEARNING, RIVERRUN, OwnFits
+from model_server.evaluation.first_week import FirstWeek
+from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
-from model_server.evaluation.recommender import Surroundings, network, riverrun, riverrun_again
+from model_server.evaluation.recommender import network, riverrun, riverrun_again
 from model_server.evaluation.relearning import Relearning
-from model_server.evaluation.served_lists import served_lists
+from model_server.evaluation.served_lists import first_list, list_of_new_items
 from model_server.judging.cases import Fit, Recommender
 from model_server.peak_memory import PeakMemory
 from model_server.privacy.run import train_as_wanted
@@ -29,7 +31,7 @@ from model_server.training.chosen import Choices, with_choices
 from model_server.training.options import options_for
 from model_server.training.run import TrainingJob
 
-_OWN: Final = {RIVERRUN: riverrun, NETWORK: network, LISTS: served_lists}
+_OWN: Final = {RIVERRUN: riverrun, NETWORK: network, LISTS: first_list}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Wanted:
 
     Args:
         choices: train, with these options in the place of those that suit the data; None: nothing is trained.
-        task: of BASKET, for which riverrun is the learned ranker; None: the blend of the network and counts.
+        task: of BASKET, for which riverrun is the learned ranker, or of `new` the list of new items; None: the blend
+            of the network and counts.
         repeats: what users had may come back, so riverrun's candidates hold it.
         relearn_days: also one that is trained anew after so many days, time and again; 0: none.
     """
@@ -55,6 +58,11 @@ class Wanted:
     task: Task | None
     repeats: bool = False
     relearn_days: int = 0
+
+    @property
+    def ranked(self) -> Task | None:
+        """The task for which a ranker is trained."""
+        return None if self.task is Task.NEW else self.task
 
 
 class OwnModels:
@@ -103,16 +111,24 @@ class OwnModels:
         if self._wanted.task is Task.NEXT and name == RIVERRUN and model.ranker is not None:
             return as_served(model.ranker, part, shop_of(self._dataset).promoting)
         context = self._context
-        encoder = context.encoder_of(model.tuned)
-        surroundings = Surroundings(self._dataset.catalog, encoder, context.half_life_days)
-        make = riverrun_again if name == RIVERRUN and self._wanted.repeats else _OWN[name]
-        return make(model, surroundings, part)
+        surroundings = Surroundings(
+            self._dataset.catalog,
+            context.encoder_of(model.tuned),
+            context.half_life_days,
+            FirstWeek(self._dataset, len(part)) if self._wanted.task is Task.NEW else None,
+        )
+        return self._maker(name)(model, surroundings, part)
+
+    def _maker(self, name: str) -> Callable[[TrainedModel, Surroundings, Interactions], Recommender]:
+        if name == RIVERRUN and self._wanted.task is Task.NEW:
+            return list_of_new_items
+        return riverrun_again if name == RIVERRUN and self._wanted.repeats else _OWN[name]
 
     def _is_ranker(self, name: str) -> bool:
-        return name == RIVERRUN and self._wanted.choices is not None and self._wanted.task is not None
+        return name == RIVERRUN and self._wanted.choices is not None and self._wanted.ranked is not None
 
     def _fit_of_training(self, choices: Choices, name: str, seed: int) -> Fit:
-        if name == RIVERRUN and (task := self._wanted.task) is not None:
+        if name == RIVERRUN and (task := self._wanted.ranked) is not None:
             if choices.get("epsilon") is not None:
                 raise DataError("The ranker of baskets cannot be trained privately.", hint="Say --models network.")
             return lambda part: self._ranker(task, seed, part)

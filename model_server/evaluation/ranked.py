@@ -29,7 +29,7 @@ _OPTIONS: Final = {
     Task.CART: RankingOptions(CandidateOptions()),
     Task.DISCOVER: RankingOptions(CandidateOptions(own=0, each=100)),
     Task.PROMOTION: RankingOptions(CandidateOptions(promoted_only=True)),
-}
+}  # a product of the task `new` has no counts to learn from
 # Of the newer baskets: what one core describes and learns in a few minutes.
 _SHARES: Final = {Task.NEXT: 1.0, Task.CART: 0.7, Task.DISCOVER: 0.7, Task.PROMOTION: 1.0}
 # How many questions there are says more than how many of the wrong candidates of each are kept.

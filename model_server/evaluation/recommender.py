@@ -6,56 +6,28 @@ candidates leave free.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.contracts.catalog import CatalogItem
 from app.data.interactions import Interactions
 from app.surfaces.marks import Pairs
 from app.surfaces.touches import OLDER, Touches
-from model_server.counts.live import LiveCoVisitation
 from model_server.evaluation.baselines.popularity import DecayedPopularity
+from model_server.evaluation.live_version import LiveVersion, Surroundings, told_of
 from model_server.hybrid.parts import HybridParts, network_alone
-from model_server.hybrid.served import ServedModel
-from model_server.hybrid.sources import PopularSlots, hybrid_of
-from model_server.items.index import ItemIndex
-from model_server.items.rows import ItemRows
-from model_server.items.view import IndexView, Listing
+from model_server.hybrid.sources import PopularSlots
+from model_server.items.view import IndexView
 from model_server.judging.cases import Cases, Recommender
-from model_server.model.continued import ContinuedEncoder
-from model_server.model.memory import EncodingMemory
-from model_server.model.sequences import NEGATIVE_KINDS
-from model_server.model.serving import UserEncoder
-from model_server.popularity.told import Told, Touch
-from model_server.registry.version import TrainedModel, trained_items
-from model_server.text.encoder import TextEncoder
-from model_server.training.run import texts_of
+from model_server.registry.version import TrainedModel
 
 CANDIDATES: Final = 100
 """Of each user; whatever is not among them comes behind, by popularity."""
 
-_REMEMBERED_USERS: Final = 2_000
 _CHUNK: Final = 128
 _NEVER_FIRST: Final = -2.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Surroundings:
-    """What a recommender needs to know beside the model and the training part.
-
-    Args:
-        catalog: every item that can be recommended, in the order of `Interactions.item_ids`.
-        encoder: the encoder that the model was trained with.
-        half_life_days: of popularity.
-    """
-
-    catalog: Sequence[CatalogItem]
-    encoder: TextEncoder
-    half_life_days: float
 
 
 def riverrun(model: TrainedModel, surroundings: Surroundings, part: Interactions) -> Recommender:
@@ -80,7 +52,7 @@ def riverrun_again(model: TrainedModel, surroundings: Surroundings, part: Intera
 
 
 class VersionRecommender:
-    """See the module. `index` and `model` are what a scorer makes lists of.
+    """See the module.
 
     Args:
         model: the version's network, items and texts.
@@ -99,20 +71,15 @@ class VersionRecommender:
         *,
         hides_seen: bool = True,
     ) -> None:
-        catalog, device = surroundings.catalog, next(model.network.parameters()).device
-        self.online = parts.weights.covisitation > 0
-        rows = ItemRows(model.item_ids)
+        catalog = surroundings.catalog
+        self._version = LiveVersion(model, parts, surroundings)
+        self.online = self._version.counts_on
         self._hides_seen = hides_seen
-        self.index = ItemIndex(model.network, trained_items(model), device, rows=rows)
-        self.index.put([Listing(item.item_id, item.title) for item in catalog], _texts(model, surroundings))
-        with self.index.reading() as view:
+        self._version.put(np.arange(len(catalog)))
+        with self._version.index.reading() as view:
             self._slots = np.array([view.position[item.item_id] for item in catalog], np.int64)
         self._item_of = np.full(int(self._slots.max(initial=-1)) + 1, -1, np.int64)
         self._item_of[self._slots] = np.arange(len(catalog))
-        self._covisitation = LiveCoVisitation(parts.covisitation, parts.options, rows)
-        memory = EncodingMemory(_REMEMBERED_USERS, model.network.config.memory_width, device)
-        encoder = ContinuedEncoder(UserEncoder(model.network, half=False), memory, device)
-        self.model = ServedModel(model.network, encoder, hybrid_of(parts, self._covisitation))
         self._popularity = DecayedPopularity(len(catalog), surroundings.half_life_days)
         self.observe(part)
 
@@ -121,7 +88,7 @@ class VersionRecommender:
         """As `Recommender.scores`: from 0 on for candidates, below it for what only popularity speaks for."""
         popular = self._popularity.scores(cases)[:1]
         scores = np.repeat(_NEVER_FIRST + popular / max(float(popular.max(initial=0.0)), 1.0), len(cases), axis=0)
-        with self.index.reading() as view:
+        with self._version.index.reading() as view:
             head = self._head(popular[0])
             for start in range(0, len(cases), _CHUNK):
                 chunk = slice(start, min(start + _CHUNK, len(cases)))
@@ -132,7 +99,7 @@ class VersionRecommender:
         """Popularity and co-visitation go on counting; the weights stay as they are."""
         self._popularity.observe(events)
         if self.online:
-            self._covisitation.count(told_of(events))
+            self._version.count(told_of(events))
 
     def _score(
         self,
@@ -146,10 +113,10 @@ class VersionRecommender:
         touches = _touches(histories, self._slots)
         # One user may be asked about twice in a chunk; then nothing is remembered of the second.
         ids = [f"{user}" if first else f"{user} {place}" for place, (user, first) in enumerate(firsts(users))]
-        encoded = self.model.users(view, ids, touches)
+        encoded = self._version.model.users(view, ids, touches)
         shown = slice(None) if self._hides_seen else slice(0)
         hidden = Pairs(touches.users[shown], touches.items[shown])
-        best = self.model.best(view, encoded, hidden, popular, CANDIDATES)
+        best = self._version.model.best(view, encoded, hidden, popular, CANDIDATES)
         found = np.arange(best.slots.shape[1]) < best.counts[:, None]
         rows, places = np.nonzero(found)
         scores[rows, self._item_of[best.slots[rows, places]]] = best.scores[rows, places]
@@ -157,21 +124,6 @@ class VersionRecommender:
     def _head(self, popularity: NDArray[np.floating]) -> PopularSlots:
         order = np.argsort(-popularity, kind="stable")[:CANDIDATES]
         return PopularSlots(self._slots[order], popularity[order].astype(np.float64))
-
-
-def _texts(model: TrainedModel, surroundings: Surroundings) -> NDArray[np.float32]:
-    """(N, text_dimension) of the catalogue; zeros for a model without a text tower."""
-    count = len(surroundings.catalog)
-    if not model.network.config.text_dimension:
-        return np.zeros((count, model.texts.shape[1]), np.float32)
-    return surroundings.encoder.encode(texts_of(surroundings.catalog, np.arange(count)))
-
-
-def told_of(events: Interactions) -> Told:
-    """What live counters are told of these."""
-    liked = events.take(~np.isin(events.kinds, sorted(NEGATIVE_KINDS)))
-    columns = zip(liked.users.tolist(), liked.items.tolist(), liked.ts_ms.tolist(), strict=True)
-    return Told([Touch(events.user_ids[user], events.item_ids[item], ts_ms) for user, item, ts_ms in columns])
 
 
 def firsts(users: NDArray[np.int64]) -> list[tuple[int, bool]]:

@@ -51,7 +51,7 @@ def run_evaluation(request: EvaluationRequest, settings: Settings) -> Report:
     versions = load_versions(request.versions, dataset, context)
     plan = plan_of(request, dataset, versions)
     own = OwnModels(dataset, context, _wanted(request), versions, console)
-    models = request.models or default_models(request.protocol, own.fits())
+    models = request.models or default_models(request.protocol, request.task, own.fits())
     taking_part = contestants(models, own.fits(), context, request.seeds, trained=request.choices is not None)
     if request.against and request.against not in {one.name for one in taking_part}:
         names = ", ".join(one.name for one in taking_part)

@@ -17,8 +17,9 @@ from app.errors import DataError
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.facts import ItemFacts, item_facts
 from model_server.evaluation.lists import coverage, exposure
+from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.protocols import StreamOptions, stream
-from model_server.evaluation.recommender import Surroundings, riverrun
+from model_server.evaluation.recommender import riverrun
 from model_server.judging.bootstrap import bootstrap
 from model_server.judging.questions import Plan
 from model_server.learning.gate import Figures, Side

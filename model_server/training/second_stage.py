@@ -20,8 +20,9 @@ from app.data.interactions import Dataset, Interactions, split_newest
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.basket import BasketRequest, Task, basket_numbers, basket_plan
 from model_server.evaluation.facts import item_facts
+from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.ranked import NOT_RECENT, as_served, shop_of, train_on
-from model_server.evaluation.recommender import Surroundings, riverrun_again
+from model_server.evaluation.recommender import riverrun_again
 from model_server.evaluation.tally import Answers
 from model_server.judging.cases import Recommender
 from model_server.judging.questions import Plan

@@ -14,7 +14,8 @@ from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
 from app.replay import events_of
 from app.settings import Settings
-from model_server.evaluation.recommender import Surroundings, riverrun
+from model_server.evaluation.live_version import Surroundings
+from model_server.evaluation.recommender import riverrun
 from model_server.hybrid.blend import BlendWeights
 from model_server.judging.cases import Cases
 from model_server.registry.load import load_version

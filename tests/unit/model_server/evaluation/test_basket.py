@@ -87,7 +87,7 @@ def test_baskets_that_are_given_count_in_the_place_of_visits() -> None:
     assert basket_numbers(replace(log, baskets=np.array([7, 3, 7], np.int32))).tolist() == [0, 1, 0]
 
 
-@pytest.mark.parametrize(("task", "word"), [("nxt", "--task nxt"), ("promotion", "promoted")])
+@pytest.mark.parametrize(("task", "word"), [("nxt", "--task nxt"), ("news", "--task news"), ("promotion", "promoted")])
 def test_what_cannot_be_asked_is_said(task: str, word: str) -> None:
     with pytest.raises(DataError, match=word):
         basket_plan(shop(), BasketRequest(task))

@@ -11,9 +11,9 @@ from app.data.formats.names import Format
 from app.data.source import DataSource
 from app.settings import Settings
 from model_server.evaluation.cold import cold_plan, new_items
-from model_server.evaluation.recommender import Surroundings
+from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.request import EvaluationRequest
-from model_server.evaluation.served_lists import served_lists
+from model_server.evaluation.served_lists import first_list
 from model_server.evaluation.session import run_evaluation
 from model_server.training.run import TrainingJob, train_model
 from tests.support.model import HashEncoder, cases_of, planted_dataset, tiny_options
@@ -39,14 +39,14 @@ def test_the_shoppers_list_shows_new_items_and_nothing_seen() -> None:
     new = new_items(40, 0.25, 3)
     job = TrainingJob(WALKS, plan.training, 0, 14)
     model = train_model(job, encoder, tiny_options(epochs=1), torch.device("cpu"), lambda _: None)
-    lists = served_lists(model, Surroundings(WALKS.catalog, encoder, 14), plan.training)
+    lists = first_list(model, Surroundings(WALKS.catalog, encoder, 14), plan.training)
     histories = [log.take(log.users == user) for user in range(5)]
     scores = lists.scores(cases_of(histories))
     shown = np.argsort(-scores, axis=1, kind="stable")[:, :20]
     assert (new[shown].sum(axis=1) >= 2).all()
     for row, history in enumerate(histories):
         assert not np.isin(shown[row], history.items).any()
-    again = served_lists(model, Surroundings(WALKS.catalog, encoder, 14), plan.training)
+    again = first_list(model, Surroundings(WALKS.catalog, encoder, 14), plan.training)
     one_by_one = np.concatenate([again.scores(cases_of([history])) for history in histories])
     assert np.array_equal(scores, one_by_one)
 

@@ -35,9 +35,10 @@ def names(models: list[str], own: OwnFits) -> list[str]:
 
 
 def test_unless_told_riverrun_takes_part_where_it_can_with_the_cheap_counts() -> None:
-    assert default_models("loo", {}) == ("popularity", "decayed-popularity", "covisitation")
-    assert default_models("stream", ONE) == ("riverrun", "popularity", "decayed-popularity", "covisitation")
-    assert default_models("basket", ONE) == ("riverrun", "decayed-popularity", "own-frequency")
+    assert default_models("loo", "", {}) == ("popularity", "decayed-popularity", "covisitation")
+    assert default_models("stream", "", ONE) == ("riverrun", "popularity", "decayed-popularity", "covisitation")
+    assert default_models("basket", "next", ONE) == ("riverrun", "decayed-popularity", "own-frequency")
+    assert default_models("basket", "new", ONE) == ("riverrun", "lists", "decayed-popularity")
 
 
 def test_several_versions_take_part_one_by_one() -> None:

@@ -9,8 +9,9 @@ from app.data.interactions import Interactions
 from model_server.evaluation.asking import AS_IT_IS, ask, unchanged
 from model_server.evaluation.baselines.popularity import DecayedPopularity
 from model_server.evaluation.facts import item_facts
+from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.protocols import StreamOptions, leave_one_out, stream
-from model_server.evaluation.recommender import Surroundings, riverrun
+from model_server.evaluation.recommender import riverrun
 from model_server.evaluation.tally import Answers
 from model_server.judging.cases import Cases, Recommender
 from model_server.judging.questions import Plan

@@ -26,6 +26,7 @@ from model_server.evaluation.contestants import RIVERRUN
 from model_server.evaluation.own_models import OwnModels, Wanted
 from model_server.evaluation.ranked import RankedRecommender, as_served
 from model_server.evaluation.recommender import VersionRecommender
+from model_server.evaluation.served_lists import ServedList
 from model_server.hybrid.again import ServedRanker
 from model_server.hybrid.served import ServedModel
 from model_server.hybrid.sources import hybrid_of
@@ -253,7 +254,9 @@ def test_a_damaged_ranker_is_refused_and_the_file_named(folder: Path, name: str)
         load_version(folder, CPU)
 
 
-@pytest.mark.parametrize(("task", "kind"), [(Task.NEXT, RankedRecommender), (None, VersionRecommender)])
+@pytest.mark.parametrize(
+    ("task", "kind"), [(Task.NEXT, RankedRecommender), (Task.NEW, ServedList), (None, VersionRecommender)]
+)
 def test_evaluation_measures_a_versions_ranker_where_it_is_what_is_served(
     folder: Path, task: Task | None, kind: type[object]
 ) -> None:
