@@ -108,7 +108,6 @@ class LearningSettings(_Section):
     first_look: int = Field(5_000, ge=1, description="events after its training on which a challenger is judged first")
     looks: int = Field(3, ge=1, le=10, description="how often at most, each time on twice as many")
     coverage_kept: float = Field(0.8, ge=0, description="share of the champion's coverage that it must have")
-    new_kept: float = Field(0.5, ge=0, description="share of the champion's places for new items that it must give")
     keep_versions: int = Field(5, ge=1, description="newest versions made here that are kept, promoted or not")
     options: Path | None = Field(None, description="a file with training options; empty: those that suit the data")
     encoder: Path | None = Field(None, description="folder of `riverrun train encoder`; empty: as it was pretrained")

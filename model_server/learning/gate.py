@@ -28,19 +28,21 @@ class Side(Struct, frozen=True, kw_only=True):
     Args:
         hr10, ndcg10: means over the events.
         coverage10: share of the catalogue that was in anybody's first ten.
-        new_share: of these places, how many went to items without an event in training.
         empty_share: of lists that were empty.
     """
 
     hr10: float
     ndcg10: float
     coverage10: float
-    new_share: float
     empty_share: float
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """Challenger against champion on `events` live events of `users`; the intervals are of challenger less champion."""
+    """Challenger against champion on `events` live events of `users`; the intervals are of challenger less champion.
+
+    Args:
+        cold_hr10: on events of items that there was nothing to learn of; None where too few users had such an event.
+    """
 
     events: int
     users: int
@@ -49,6 +51,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     challenger: Side
     ndcg10: Interval
     hr10: Interval
+    cold_hr10: Interval | None = None
 
     def said(self) -> str:
         """In a line, for people."""
@@ -67,13 +70,11 @@ class Rules:
         first_look: live events.
         looks: how many at most.
         coverage_kept: of the champion's coverage, what the challenger must have at least.
-        new_kept: of the champion's share of places for new items, what the challenger must give at least.
     """
 
     first_look: int
     looks: int
     coverage_kept: float
-    new_kept: float
 
     @property
     def level(self) -> float:
@@ -124,7 +125,7 @@ def _tripped(figures: Figures, rules: Rules) -> Iterator[str]:
         yield f"HR@10 falls from {old.hr10:.4f} to {new.hr10:.4f}"
     if new.coverage10 < rules.coverage_kept * old.coverage10:
         yield f"coverage falls from {old.coverage10:.3f} to {new.coverage10:.3f}"
-    if new.new_share < rules.new_kept * old.new_share:
-        yield f"the share of new items falls from {old.new_share:.4f} to {new.new_share:.4f}"
+    if figures.cold_hr10 is not None and figures.cold_hr10.high < 0:
+        yield f"HR@10 on new items falls by {-figures.cold_hr10.mean:.4f}"
     if new.empty_share > old.empty_share:
         yield f"empty lists rise from {old.empty_share:.4f} to {new.empty_share:.4f}"

@@ -22,7 +22,7 @@ from model_server.evaluation.protocols import StreamOptions, stream
 from model_server.evaluation.recommender import riverrun
 from model_server.judging.bootstrap import bootstrap
 from model_server.judging.questions import Plan
-from model_server.learning.gate import Figures, Side
+from model_server.learning.gate import LEAST_USERS, Figures, Side
 from model_server.model.sequences import NEGATIVE_KINDS
 from model_server.registry.version import TrainedModel
 from model_server.text.pretrained import EncoderOf
@@ -44,12 +44,14 @@ class Trial:
 
     Args:
         plan: the questions, one for each live event.
+        items: (C,) the item of each.
         facts: of the items.
         catalog: the items.
         encoding: how their texts are read, and how fast what is popular fades.
     """
 
     plan: Plan
+    items: NDArray[np.int32]
     facts: ItemFacts
     catalog: tuple[CatalogItem, ...]
     encoding: Encoding
@@ -63,8 +65,11 @@ def trial_of(dataset: Dataset, live: int, encoding: Encoding) -> Trial:
     """
     if not 0 < live < len(dataset.interactions):
         raise DataError(f"{live} live events of {len(dataset.interactions)} are nothing to judge on.")
-    plan = stream(dataset.interactions, StreamOptions(cut=len(dataset.interactions) - live))
-    return Trial(plan, item_facts(dataset.catalog, plan.training), dataset.catalog, encoding)
+    cut = len(dataset.interactions) - live
+    plan = stream(dataset.interactions, StreamOptions(cut=cut))
+    return Trial(
+        plan, dataset.interactions.items[cut:], item_facts(dataset.catalog, plan.training), dataset.catalog, encoding
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,16 +81,24 @@ class Shown:
         gains: (C, 2) NDCG@10 and HR@10.
         lists: (C, 10) the items, -1 where a list is shorter.
         kinds: (C,) what happened then, as `Interactions.kinds`.
+        items: (C,) with which item.
     """
 
     users: NDArray[np.int64]
     gains: NDArray[np.float64]
     lists: NDArray[np.int32]
     kinds: NDArray[np.int8]
+    items: NDArray[np.int32]
 
     def take(self, selection: slice | NDArray[np.bool_]) -> "Shown":
         """In the selected cases, in their order."""
-        return Shown(self.users[selection], self.gains[selection], self.lists[selection], self.kinds[selection])
+        return Shown(
+            self.users[selection],
+            self.gains[selection],
+            self.lists[selection],
+            self.kinds[selection],
+            self.items[selection],
+        )
 
 
 def shown_by(trial: Trial, model: TrainedModel) -> Shown:
@@ -95,7 +108,7 @@ def shown_by(trial: Trial, model: TrainedModel) -> Shown:
     recommender = riverrun(model, surroundings, trial.plan.training)
     answers = ask(trial.plan, recommender, trial.facts, {AS_IT_IS: unchanged}, _nobody_watches)[AS_IT_IS]
     gains = np.stack([answers.metrics.ndcg10, answers.metrics.hr10], axis=1)
-    return Shown(answers.users, gains, answers.lists, answers.kinds)
+    return Shown(answers.users, gains, answers.lists, answers.kinds, trial.items)
 
 
 def joined(parts: Sequence[Shown]) -> Shown:
@@ -105,6 +118,7 @@ def joined(parts: Sequence[Shown]) -> Shown:
         np.concatenate([part.gains for part in parts]),
         np.concatenate([part.lists for part in parts]),
         np.concatenate([part.kinds for part in parts]),
+        np.concatenate([part.items for part in parts]),
     )
 
 
@@ -124,27 +138,28 @@ def compare(facts: ItemFacts, champion: Shown, challenger: Shown, level: float) 
     if not wanted.any():
         raise DataError(f"In all {len(wanted)} live events something is turned down: there is nothing to judge on.")
     champion, challenger = champion.take(wanted), challenger.take(wanted)
-    ndcg10, hr10 = bootstrap(champion.users, challenger.gains - champion.gains, _SEED, level=level)
-    trained_on = facts.popularity > 0
+    gaps = challenger.gains - champion.gains
+    ndcg10, hr10 = bootstrap(champion.users, gaps, _SEED, level=level)
+    cold = facts.popularity[champion.items] == 0
+    tells = len(np.unique(champion.users[cold])) >= LEAST_USERS
     return Figures(
         events=len(champion.users),
         users=len(np.unique(champion.users)),
         level=level,
-        champion=_side(champion, trained_on),
-        challenger=_side(challenger, trained_on),
+        champion=_side(champion, len(facts)),
+        challenger=_side(challenger, len(facts)),
         ndcg10=ndcg10,
         hr10=hr10,
+        cold_hr10=bootstrap(champion.users[cold], gaps[cold, 1:], _SEED, level=level)[0] if tells else None,
     )
 
 
-def _side(shown: Shown, known: NDArray[np.bool_]) -> Side:
-    places = shown.lists[shown.lists >= 0]
+def _side(shown: Shown, items: int) -> Side:
     ndcg10, hr10 = shown.gains.mean(axis=0)
     return Side(
         hr10=float(hr10),
         ndcg10=float(ndcg10),
-        coverage10=coverage(exposure(shown.lists, len(known))),
-        new_share=float((~known[places]).mean()) if len(places) else 0.0,
+        coverage10=coverage(exposure(shown.lists, items)),
         empty_share=float((shown.lists[:, 0] < 0).mean()),
     )
 

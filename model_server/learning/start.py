@@ -94,7 +94,7 @@ def pace_of(learning: LearningSettings) -> Pace:
     return Pace(
         after_events=learning.after_events,
         every_ms=int(learning.every_h * _MS_PER_HOUR),
-        rules=Rules(learning.first_look, learning.looks, learning.coverage_kept, learning.new_kept),
+        rules=Rules(learning.first_look, learning.looks, learning.coverage_kept),
         keep_versions=learning.keep_versions,
     )
 

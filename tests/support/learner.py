@@ -29,10 +29,10 @@ from tests.support.learning import NOW_MS, PLENTY
 PACE: Final = Pace(
     after_events=100,
     every_ms=0,
-    rules=Rules(first_look=20, looks=2, coverage_kept=0.8, new_kept=0.5),
+    rules=Rules(first_look=20, looks=2, coverage_kept=0.8),
     keep_versions=2,
 )
-_SIDE: Final = Side(hr10=0.2, ndcg10=0.1, coverage10=0.5, new_share=0.0, empty_share=0.0)
+_SIDE: Final = Side(hr10=0.2, ndcg10=0.1, coverage10=0.5, empty_share=0.0)
 
 
 class LogEnds(Exception):

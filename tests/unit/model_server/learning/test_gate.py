@@ -10,8 +10,8 @@ from msgspec import structs
 from model_server.judging.bootstrap import Interval, bootstrap
 from model_server.learning.gate import LEAST_USERS, Figures, Outcome, Rules, Side, decide
 
-RULES = Rules(first_look=1_000, looks=3, coverage_kept=0.8, new_kept=0.5)
-SIDE = Side(hr10=0.2, ndcg10=0.1, coverage10=0.5, new_share=0.02, empty_share=0.0)
+RULES = Rules(first_look=1_000, looks=3, coverage_kept=0.8)
+SIDE = Side(hr10=0.2, ndcg10=0.1, coverage10=0.5, empty_share=0.0)
 
 
 def figures(low: float, high: float, **challenger: float) -> Figures:
@@ -53,7 +53,6 @@ def test_few_users_decide_nothing() -> None:
     ("change", "said"),
     [
         ({"coverage10": 0.39}, "coverage"),
-        ({"new_share": 0.009}, "new items"),
         ({"empty_share": 0.001}, "empty lists"),
     ],
 )

@@ -26,7 +26,7 @@ from tests.support.model import HashEncoder, planted_dataset, tiny_options
 CUT = 480  # of 720 steps
 LIVE = 240
 ENCODING = Encoding(lambda _tuned: HashEncoder(), 14)
-RULES = Rules(first_look=240, looks=1, coverage_kept=0.8, new_kept=0.5)
+RULES = Rules(first_look=240, looks=1, coverage_kept=0.8)
 
 
 def trained(dataset: Dataset) -> TrainedModel:
@@ -72,8 +72,9 @@ def test_what_was_turned_down_is_no_right_answer() -> None:
     kinds = np.where(np.arange(100) % 2, int(Kind.DISLIKE), int(Kind.VIEW)).astype(np.int8)
     right = (kinds == int(Kind.DISLIKE)).astype(np.float64)
     lists, users = np.zeros((100, 10), np.int32), np.arange(100)
-    champion = Shown(users, np.full((100, 2), 0.1), lists, kinds)
-    challenger = Shown(users, np.stack([right, right], axis=1), lists, kinds)
+    items = np.zeros(100, np.int32)
+    champion = Shown(users, np.full((100, 2), 0.1), lists, kinds, items)
+    challenger = Shown(users, np.stack([right, right], axis=1), lists, kinds, items)
     facts = trial_of(walks(), LIVE, ENCODING).facts
     figures = compare(facts, champion, challenger, RULES.level)
     assert (figures.events, figures.users, figures.challenger.ndcg10) == (50, 50, 0)
@@ -81,6 +82,26 @@ def test_what_was_turned_down_is_no_right_answer() -> None:
     turned_down = kinds == int(Kind.DISLIKE)
     with pytest.raises(DataError, match="50 live events"):
         compare(facts, champion.take(turned_down), challenger.take(turned_down), RULES.level)
+
+
+@pytest.mark.parametrize("people", [29, 30])
+def test_new_items_are_asked_of_apart_where_enough_people_took_one(people: int) -> None:
+    """The challenger is right of every item that there was something to learn of, and of no new one."""
+    facts = replace(trial_of(walks(), LIVE, ENCODING).facts, popularity=np.arange(40).astype(np.int64))
+    users, items = np.arange(200), np.where(np.arange(200) < people, 0, 5).astype(np.int32)
+    kinds, lists = np.full(200, int(Kind.VIEW), np.int8), np.tile(np.arange(10, dtype=np.int32), (200, 1))
+    old, new = (np.repeat(gains[:, None], 2, axis=1) for gains in (0.5 * np.ones(200), (items > 0).astype(np.float64)))
+    figures = compare(facts, Shown(users, old, lists, kinds, items), Shown(users, new, lists, kinds, items), 0.95)
+    assert figures.ndcg10.low > 0
+    decision = decide(figures, 0, RULES)
+    if people < 30:
+        assert figures.cold_hr10 is None
+        assert decision.outcome is Outcome.PROMOTE
+    else:
+        assert figures.cold_hr10 is not None
+        assert figures.cold_hr10.mean == -0.5
+        assert decision.outcome is Outcome.REFUSE
+        assert "HR@10 on new items falls by 0.5" in decision.why
 
 
 def test_who_has_seen_a_drift_takes_over_from_who_has_not() -> None:
