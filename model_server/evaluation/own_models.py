@@ -14,7 +14,7 @@ from app.data.local_time import MS_PER_DAY
 from app.errors import DataError, ModelVersionError
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
-from model_server.evaluation.contestants import LISTS, NETWORK, RELEARNING, RIVERRUN, OwnFits
+from model_server.evaluation.contestants import LISTS, NETWORK, OWN, RELEARNING, RIVERRUN, OwnFits
 from model_server.evaluation.first_week import FirstWeek
 from model_server.evaluation.live_version import Surroundings
 from model_server.evaluation.ranked import RankedRecommender, as_served, shop_of, train_for_task
@@ -89,7 +89,7 @@ class OwnModels:
         self._wanted = wanted
         self._versions = versions
         self._console = console
-        self._trained: dict[tuple[int, int], TrainedModel] = {}  # by seed and events
+        self._trained: dict[tuple[int, int], TrainedModel] = {}  # by seed and events, the first one first
         self._spent: dict[int, Spent] = {}  # by seed, for its first training
 
     def fits(self) -> OwnFits:
@@ -103,8 +103,9 @@ class OwnModels:
         return {f"@{version.name}" if several else "": _always(self, version.model) for version in self._versions}
 
     def spent(self, name: str, seed: int) -> Spent:
-        """What the training took that this one of `OWN` shares with the other; nothing where it has its own."""
-        return Spent() if self._is_ranker(name) else self._spent.get(seed, Spent())
+        """What the first training took that riverrun's own share; nothing for others, and for one that has its own."""
+        own = name.removesuffix(RELEARNING)
+        return Spent() if own not in OWN or self._is_ranker(own) else self._spent.get(seed, Spent())
 
     def recommender(self, name: str, model: TrainedModel, part: Interactions) -> Recommender:
         """One of `OWN` with live state; `part` is what counting starts from."""
@@ -156,6 +157,9 @@ class OwnModels:
                     job, self._context.encoder, options, self._context.device, bar.on_progress, bar.on_texts
                 )
             self._spent.setdefault(seed, Spent(time.perf_counter() - started, peak.mb()))
+            # Each holds the texts of all its items: the first one is wanted again, of those that came later the newest.
+            for old in [each for each in self._trained if each[0] == seed][1:-1]:
+                del self._trained[old]
         return self._trained[key]
 
 

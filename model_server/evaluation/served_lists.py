@@ -4,7 +4,6 @@ The scorer of the model server makes them: sources in their order, reserved plac
 is told of users. So a model is judged by what a page shows, and not by scores behind it.
 """
 
-from itertools import count
 from typing import Final
 
 import numpy as np
@@ -59,9 +58,9 @@ class ServedList:
 
     def __init__(self, model: TrainedModel, surroundings: Surroundings, part: Interactions, surface: str) -> None:
         self._version = LiveVersion(model, model.hybrid, surroundings)
-        # A ranking is made anew whenever it is asked for: seconds mean nothing here.
+        self._now_s = 0.0  # of the ranking, which is made anew for every question
         self._popularity = LivePopularity(
-            model.popularity, surroundings.half_life_days, self._version.index, count(step=int(_REFRESH_S)).__next__
+            model.popularity, surroundings.half_life_days, self._version.index, lambda: self._now_s
         )
         self._surface, surfaces = _only(surface, load_surfaces())
         self._scorer = Scorer(
@@ -80,6 +79,7 @@ class ServedList:
         For sale is what is so at the first of these moments.
         """
         self._restock(cases)
+        self._now_s += _REFRESH_S
         self._popularity.refresh()
         scores = np.full((len(cases), len(self._number)), -np.inf)
         for start in range(0, len(cases), _CHUNK):

@@ -19,11 +19,12 @@ from model_server.evaluation.asking import AS_IT_IS, Change, ask, unchanged
 from model_server.evaluation.baselines.context import Context
 from model_server.evaluation.basket import Task
 from model_server.evaluation.comparison import NOISE, reports_of
-from model_server.evaluation.contestants import OWN, Contestant, contestants, default_models
+from model_server.evaluation.contestants import Contestant, contestants, default_models
 from model_server.evaluation.facts import item_facts
-from model_server.evaluation.own_models import OwnModels, Spent, Wanted, load_versions
+from model_server.evaluation.own_models import OwnModels, Wanted, load_versions
 from model_server.evaluation.page import write_page
 from model_server.evaluation.plans import check, plan_of
+from model_server.evaluation.relearning import Relearning
 from model_server.evaluation.report import Report, json_of, tables_of
 from model_server.evaluation.request import EvaluationRequest
 from model_server.evaluation.results import Cost, Run
@@ -92,7 +93,7 @@ class _Session:
         started, peak = time.perf_counter(), PeakMemory(torch.device("cpu"))
         recommender = contestant.fit(seed)(self._plan.training)  # may show a progress bar of its own
         fitted = time.perf_counter()
-        spent = own.spent(contestant.name, seed) if contestant.name in OWN else Spent()
+        spent = own.spent(contestant.name, seed)
         fit_seconds, fit_peak_mb = max(fitted - started, spent.seconds), max(peak.mb(), spent.peak_mb)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._console) as bar:
@@ -104,7 +105,8 @@ class _Session:
                 self._forms,
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
-        return Run(seed, Cost(fit_seconds, fit_peak_mb, time.perf_counter() - fitted), answers)
+        again_s = recommender.learning_s if isinstance(recommender, Relearning) else 0.0
+        return Run(seed, Cost(fit_seconds + again_s, fit_peak_mb, time.perf_counter() - fitted - again_s), answers)
 
 
 def _context(dataset: Dataset, request: EvaluationRequest, settings: Settings, console: Console) -> Context:

@@ -59,8 +59,8 @@ class Change(Struct, frozen=True, kw_only=True):
 def row_of(received: ReceivedEvent, now_ms: int) -> Row | None:
     """The row of an event; None where it is on no item, or says nothing of interests (impressions, searches).
 
-    No event is later than Kafka received it, which by default its producer says, nor than now (ms since 1970, the clock
-    here): clocks that are ahead would mix up before and after.
+    No event is later than Kafka received it nor than now (ms since 1970, the clock here): clocks that are ahead would
+    mix up before and after.
     """
     event = received.event
     kind = ITEM_KINDS.get(type(event))

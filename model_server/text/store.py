@@ -21,9 +21,9 @@ _BUSY_TIMEOUT_S = 30.0
 _SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (age INTEGER PRIMARY KEY, key BLOB UNIQUE, vector BLOB NOT NULL)"
 _READ = "SELECT vector FROM embeddings WHERE key = ?"
 _WRITE = "INSERT OR IGNORE INTO embeddings (key, vector) VALUES (?, ?)"
-# Counting rows takes as long as reading them all, so their number is kept in the file's header.
+# Counting rows takes longer the more there are, so their number is kept in the file's header.
 _COUNT, _COUNT_ALL, _SET_COUNT = "PRAGMA user_version", "SELECT count(*) FROM embeddings", "PRAGMA user_version = {:d}"
-_ENDS = "SELECT min(age), max(age) FROM embeddings"
+ENDS = "SELECT (SELECT min(age) FROM embeddings), (SELECT max(age) FROM embeddings)"  # both at once would be a scan
 _TRIM = "DELETE FROM embeddings WHERE age IN (SELECT age FROM embeddings WHERE age >= ? ORDER BY age LIMIT ?)"
 
 
@@ -77,7 +77,7 @@ class EmbeddingStore:
         """Remove so many; returns how many."""
         removed = 0
         while removed < rows:
-            first, last = connection.execute(_ENDS).fetchone()
+            first, last = connection.execute(ENDS).fetchone()
             removed += connection.execute(_TRIM, (self._random.randint(first, last), rows - removed)).rowcount
         return removed
 

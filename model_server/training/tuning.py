@@ -21,6 +21,7 @@ from model_server.training.options import TrainingOptions
 STORAGE: Final = "tuning.sqlite"
 _FIRST_TRIALS: Final = 4  # that are finished before any is compared with their median
 _FIRST_EPOCHS: Final = 2
+_OUT_OF_TIME: Final = "out of time"
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Search:
             return study.tell(trial, state=TrialState.PRUNED)
         except _OutOfTimeError:
             study.enqueue_trial(trial.params)  # the same command begins with it
+            trial.set_user_attr(_OUT_OF_TIME, value=True)
             return study.tell(trial, state=TrialState.FAIL)
         except (ValueError, RuntimeError) as error:  # NaN, or more memory than there is: the next one may do
             logger.warning("Trial %d failed: %s", trial.number, error)
@@ -117,7 +119,8 @@ class Search:
         study.sampler = optuna.samplers.TPESampler(seed=self.base.seed + len(study.trials))
         if not study.trials:
             study.enqueue_trial(_defaults(self.base))
-        failed = [each.params for each in study.get_trials(states=(TrialState.FAIL,))]
+        ended = study.get_trials(states=(TrialState.FAIL,))
+        failed = [each.params for each in ended if not each.user_attrs.get(_OUT_OF_TIME)]
         for cut_off in study.get_trials(states=(TrialState.RUNNING,)):
             study.tell(cut_off.number, state=TrialState.FAIL)
             if cut_off.params not in failed:  # of a search that was killed: the same again, once

@@ -28,6 +28,11 @@ def test_the_file_of_the_project_is_read_into_roles() -> None:
     assert len({spec.name for spec in topics.by_role().values()}) == 8
 
 
+def test_events_carry_kafkas_clock() -> None:
+    """A sender's that is ahead would let any `ts` in, and push a user's history out."""
+    assert load_topics().events.config["message.timestamp.type"] == "LogAppendTime"
+
+
 def test_the_topics_whose_key_is_the_user_have_the_same_partitions() -> None:
     roles = load_topics().by_role()
     assert len({roles[role].partitions for role in KEYED_BY_USER}) == 1

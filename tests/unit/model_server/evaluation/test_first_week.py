@@ -15,7 +15,7 @@ from model_server.evaluation.basket import BasketRequest, basket_plan
 from model_server.evaluation.facts import item_facts
 from model_server.evaluation.first_week import FirstWeek
 from model_server.evaluation.live_version import Surroundings
-from model_server.evaluation.served_lists import first_list, list_of_new_items
+from model_server.evaluation.served_lists import ServedList, first_list, list_of_new_items
 from model_server.evaluation.tally import Answers
 from model_server.evaluation.user_states import state_of
 from model_server.judging.cases import Recommender
@@ -112,6 +112,20 @@ def test_who_buys_one_kind_of_thing_is_shown_what_is_new_of_it_and_popularity_kn
     popularity.observe(plan.training)
     counted = answers_of(plan, popularity, dataset)
     assert (counted.metrics.hr10 == 0).all()  # nobody had any of it before
+
+
+def test_what_happened_before_a_question_is_in_its_popularity() -> None:
+    dataset, cut = kinds_of_things()
+    log = dataset.interactions
+    model = planted_model({item.item_id: item.title for item in dataset.catalog[: 3 * OLD]}, ENCODER)
+    popular = ServedList(model, Surroundings(dataset.catalog, ENCODER, 14), log.take(slice(0, cut)), "popular")
+    cases = replace(cases_of([log.take(slice(0, 0))]), now_ms=np.array([10 * DAY_MS]))
+    first: list[int] = []
+    for item in (4, 7, 5):  # each time more often than all that was before
+        often = log.take(np.full(1_000 * 10 ** len(first), cut - 1))
+        popular.observe(replace(often, items=np.full(len(often), item, np.int32), ts_ms=often.ts_ms + 1))
+        first.append(int(popular.scores(cases)[0].argmax()))
+    assert first == [4, 7, 5]
 
 
 @pytest.mark.parametrize("make", [first_list, list_of_new_items])

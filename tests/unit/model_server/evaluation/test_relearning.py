@@ -1,6 +1,7 @@
 """What learns again learns from all that has happened by then, and from nothing that comes later."""
 
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +43,13 @@ def test_it_is_made_anew_of_what_happened_before_the_question_whenever_it_is_old
         return made[-1]
 
     plan = stream(LOG, StreamOptions(cut=4))
-    learning = Relearning(fit, LOG, len(plan.training), 3 * MS_PER_DAY)
+    seconds = count(step=5)  # a look at the clock takes five
+    learning = Relearning(fit, LOG, len(plan.training), 3 * MS_PER_DAY, lambda: float(next(seconds)))
     answers = ask(plan, learning, item_facts(dataset_of(LOG).catalog, plan.training), {AS_IT_IS: unchanged}, _nobody)
     # Day 3 was the last of the training part, so days 6 and 9 are those of new trainings, asked before they happen.
     assert [each.part.items.tolist() for each in made] == [[*range(4)], [*range(6)], [*range(9)]]
     assert [each.observed for each in made] == [[4, 5], [6, 7, 8], [9]]
+    assert learning.learning_s == 10.0  # two trainings; the first one is a fit as everybody's
     # What a user had is hidden: item 3 is shown to the other user alone, 5 and 8 likewise.
     assert answers[AS_IT_IS].lists[:, 0].tolist() == [3, 0, 5, 0, 5, 8]
 

@@ -10,7 +10,7 @@ import pytest
 from app.errors import DataError
 from model_server.text.cached import CachedTextEncoder
 from model_server.text.encoder import TextEncoder
-from model_server.text.store import EmbeddingStore, text_key
+from model_server.text.store import ENDS, EmbeddingStore, text_key
 from tests.support.model import TEXT_DIMENSION, HashEncoder
 
 
@@ -100,3 +100,11 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database at all" * 100)
     with pytest.raises(DataError, match="delete the file"):
         EmbeddingStore(path).read([b"key"])
+
+
+def test_making_room_reads_no_whole_index(tmp_path: Path) -> None:
+    EmbeddingStore(tmp_path / "e.sqlite").write({b"key": np.ones(2, dtype=np.float32)})
+    with sqlite3.connect(tmp_path / "e.sqlite") as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {ENDS}")]
+    connection.close()
+    assert not any("SCAN embeddings" in step for step in steps)

@@ -123,3 +123,23 @@ def test_the_heads_divide_every_size_that_is_tried(tmp_path: Path) -> None:
     six = replace(TrainingOptions(), dimension=96, heads=6)
     Search(tmp_path, "six", six, 12, 600.0).run(training, lambda _: None)
     assert {options.dimension % 6 for options in training.asked} == {0}
+
+
+def test_what_ran_out_of_time_and_was_then_killed_is_tried_once_more(tmp_path: Path) -> None:
+    class KilledError(BaseException):
+        """Ctrl-C."""
+
+    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
+        cut_off.append(options)
+        raise KilledError
+
+    cut_off: list[TrainingOptions] = []
+    ticks = iter(range(1_000))
+    assert (
+        search(tmp_path, budget_s=4.0, now_s=lambda: float(next(ticks))).run(PlantedTraining(), lambda _: None) is None
+    )
+    with pytest.raises(KilledError):
+        search(tmp_path).run(killed, lambda _: None)
+    training = PlantedTraining()
+    search(tmp_path, trials=1).run(training, lambda _: None)
+    assert training.asked == cut_off == [TrainingOptions()]
