@@ -64,6 +64,41 @@ def test_changes_are_counted_as_a_person_would(page: Page) -> None:
     assert words == ["1 new, 1 gone, 2 moved", "nothing moved"]
 
 
+def test_a_history_shows_nothing_of_who_was_forgotten_whatever_comes_late(page: Page) -> None:
+    """What is answered before the click, while the gateway is behind, and in the end."""
+    shown = page.evaluate(
+        """async () => {
+            const { makeHistory } = await import('/history.js');
+            const asked = [];
+            const interests = (count) => ({queries: [], interactions: Array.from({length: count}, (_, ts) =>
+                ({item_id: `i${ts}`, kind: "click", ts, strength: 1}))});
+            const api = {get: (path) => path.includes("interests")
+                ? new Promise((answer) => asked.push(answer)) : Promise.resolve({items: []})};
+            const history = makeHistory(api);
+            const rows = async () => {
+                await new Promise((done) => setTimeout(done, 100));
+                return document.querySelectorAll("#history-list li").length;
+            };
+            const found = [];
+            history.open("ann");
+            asked[0](interests(2));
+            found.push(await rows());
+            history.refreshSoon();
+            while (asked.length < 2) await rows();
+            history.forget();
+            asked[1](interests(2));  // of before
+            found.push(await rows());
+            asked[2](interests(2));  // of a gateway that is behind
+            found.push(await rows());
+            while (asked.length < 4) await rows();
+            asked[3](interests(0));
+            found.push(await rows());
+            return found;
+        }"""
+    )
+    assert shown == [2, 0, 0, 0]
+
+
 def test_covers_are_the_same_for_the_same_item(page: Page) -> None:
     same = page.evaluate(
         "async () => { const { coverOf } = await import('/cover.js');"

@@ -15,14 +15,23 @@ export function makeHistory(api) {
   let deeds = [];
   let remembered = [];
   let kept = true;
+  let forgotten = false; // and the gateway has not said yet that nothing is left
+  let beginning = 0; // an answer to a question from before it is of no use
   let timer = 0;
   let frame = 0;
 
   /** Begin with another person. */
   function open(id) {
-    [userId, deeds, remembered, kept] = [id, [], [], true];
+    [userId, deeds, remembered, kept, forgotten] = [id, [], [], true, false];
+    beginning += 1;
     draw();
     refresh();
+  }
+
+  /** Nothing is left of the person: neither what is shown, nor what a gateway that is behind still remembers. */
+  function forget() {
+    open(userId);
+    forgotten = true;
   }
 
   /** Learn titles from a list that came anyway. */
@@ -43,20 +52,25 @@ export function makeHistory(api) {
   async function refresh() {
     clearTimeout(timer);
     timer = 0;
-    const asked = userId;
+    const asked = beginning;
     try {
-      const answer = await api.get(userPath(asked, "interests"));
-      if (asked !== userId) return;
+      const answer = await api.get(userPath(userId, "interests"));
+      if (asked !== beginning) return;
+      if (forgotten && !deeds.length && answer.interactions.length + answer.queries.length) {
+        refreshSoon();
+        return;
+      }
+      forgotten = false;
       remembered = [
         ...answer.interactions.map(({ item_id: itemId, kind, ts, strength }) => ({ itemId, kind, ts, strength })),
         ...answer.queries.map(({ text, ts }) => ({ kind: "search", query: text, ts })),
       ].sort((a, b) => b.ts - a.ts);
     } catch (error) {
       if (error.status === 404) kept = false; // the gateway keeps no interests
-      if (asked !== userId) return;
+      if (asked !== beginning) return;
     }
     await fetchTitles();
-    if (asked === userId) draw();
+    if (asked === beginning) draw();
   }
 
   async function fetchTitles() {
@@ -110,7 +124,7 @@ export function makeHistory(api) {
       element("span", { class: "history-facts" }, what, element("span", { class: "when" }, when))));
   }
 
-  return { open, add, learn, refreshSoon };
+  return { open, forget, add, learn, refreshSoon };
 }
 
 /** An event of this page and its trace among the interests are one thing. */

@@ -77,7 +77,7 @@ function become(userId, name = HOME) {
     deed: showDeed,
     forgotten() {
       showSample("You are forgotten: nothing about you is left. Begin again with any of these.");
-      history.open(userId);
+      history.forget();
     },
     connection: showConnection,
   });
