@@ -33,11 +33,6 @@ def check(request: EvaluationRequest) -> None:
             "--version goes with --protocol stream or basket and without --train.",
             hint="A version has seen what loo and cold predict: say --protocol loo --train instead.",
         )
-    if request.plots is not None:
-        try:
-            request.plots.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"--plots {request.plots} cannot be made: {error}.", hint="Name another folder.") from error
     if request.task and request.protocol != "basket":
         raise DataError("--task goes with --protocol basket.", hint=f"There are {', '.join(TASKS)}.")
     if request.relearn_days and (request.protocol in _BY_USER or request.choices is None):
@@ -49,6 +44,11 @@ def check(request: EvaluationRequest) -> None:
         raise DataError(
             "--staleness goes with --protocol stream or basket.", hint=f"{request.protocol} knows no time of day."
         )
+    if request.plots is not None:
+        try:
+            request.plots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"--plots {request.plots} cannot be made: {error}.", hint="Name another folder.") from error
 
 
 def plan_of(request: EvaluationRequest, dataset: Dataset, versions: tuple[ModelVersion, ...]) -> Plan:

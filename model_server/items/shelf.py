@@ -80,9 +80,8 @@ class Shelf:
                 retitled.append(offer.listing)
             else:
                 self._encoding.pop(item_id, None)
-                self._waiting[item_id] = (
-                    offer  # what waits already keeps its place: a new price is no reason to lose it
-                )
+                # What waits already keeps its place: news that is in no text is no reason to lose it.
+                self._waiting[item_id] = offer
         for item_id in news.withdrawn:
             self._overtake(item_id)
             self._shelved.pop(item_id, None)

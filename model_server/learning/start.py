@@ -45,7 +45,7 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
     address, learning = settings.kafka.bootstrap_servers, settings.learning
     if not address:
         raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
-    refuse_private(learning.options)
+    check_options(learning.options)
     topics = load_topics()
     if topic_prefix:
         topics = topics.with_prefix(topic_prefix)
@@ -68,8 +68,10 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         asyncio.run(learn(settings, place, store, pace_of(learning), (metrics, health)))
 
 
-def refuse_private(options: Path | None) -> None:
-    """Each challenger would spend a privacy budget of its own on the same people, without end.
+def check_options(options: Path | None) -> None:
+    """Before anything is stored: a training would find the same after hours, time and again.
+
+    Private options are refused: each challenger would spend a privacy budget of its own on the same people, for ever.
 
     Raises:
         SettingsError: the training options in this file are private ones.

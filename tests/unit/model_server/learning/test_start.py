@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from model_server.learning.start import refuse_private
+from model_server.learning.start import check_options
 
 
 def test_private_options_are_refused(tmp_path: Path) -> None:
     (tmp_path / "options.json").write_text('{"epochs": 1, "epsilon": 8.0}')
     with pytest.raises(SettingsError, match="privacy budget"):
-        refuse_private(tmp_path / "options.json")
+        check_options(tmp_path / "options.json")
     (tmp_path / "plain.toml").write_text("epochs = 1")
-    refuse_private(tmp_path / "plain.toml")
-    refuse_private(None)
+    check_options(tmp_path / "plain.toml")
+    check_options(None)

@@ -30,6 +30,21 @@ class PlantedTraining:
         return value
 
 
+class KilledError(BaseException):
+    """Nothing that a program would catch."""
+
+
+class KilledTraining:
+    """Remembers what was asked, and is killed."""
+
+    def __init__(self) -> None:
+        self.asked: list[TrainingOptions] = []
+
+    def __call__(self, options: TrainingOptions, _: Callable[[Progress], None]) -> float:
+        self.asked.append(options)
+        raise KilledError
+
+
 def search(models_dir: Path, trials: int = 4, **more: object) -> Search:
     return Search(models_dir, "planted", TrainingOptions(), trials, **{"budget_s": 600.0, **more})  # type: ignore[arg-type]  # keyword by keyword
 
@@ -51,20 +66,13 @@ def test_what_is_worse_than_most_was_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_killed_search_goes_on_with_the_trial_that_it_was_at(tmp_path: Path) -> None:
-    class KilledError(BaseException):
-        """Nothing that a program would catch."""
-
-    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
-        cut_off.append(options)
-        raise KilledError
-
-    cut_off: list[TrainingOptions] = []
+    killed = KilledTraining()
     search(tmp_path, trials=2).run(PlantedTraining(), lambda _: None)
     with pytest.raises(KilledError):
         search(tmp_path).run(killed, lambda _: None)
     training = PlantedTraining()
     tuned = search(tmp_path, trials=1).run(training, lambda _: None)
-    assert training.asked == cut_off
+    assert training.asked == killed.asked
     assert tuned is not None
     assert tuned.finished == 3
 
@@ -101,21 +109,14 @@ def test_a_trial_that_fails_is_not_the_end_and_not_tried_again(tmp_path: Path, e
 
 
 def test_what_killed_the_search_twice_is_left_alone(tmp_path: Path) -> None:
-    class KilledError(BaseException):
-        """By the system, for want of memory."""
-
-    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
-        cut_off.append(options)
-        raise KilledError
-
-    cut_off: list[TrainingOptions] = []
+    killed = KilledTraining()
     for _ in range(2):
         with pytest.raises(KilledError):
             search(tmp_path).run(killed, lambda _: None)
     training = PlantedTraining()
     search(tmp_path, trials=1).run(training, lambda _: None)
-    assert cut_off[0] == cut_off[1]
-    assert training.asked[0] != cut_off[0]
+    assert killed.asked[0] == killed.asked[1]
+    assert training.asked[0] != killed.asked[0]
 
 
 def test_the_heads_divide_every_size_that_is_tried(tmp_path: Path) -> None:
@@ -126,14 +127,7 @@ def test_the_heads_divide_every_size_that_is_tried(tmp_path: Path) -> None:
 
 
 def test_what_ran_out_of_time_and_was_then_killed_is_tried_once_more(tmp_path: Path) -> None:
-    class KilledError(BaseException):
-        """Ctrl-C."""
-
-    def killed(options: TrainingOptions, _: Callable[[Progress], None]) -> float:
-        cut_off.append(options)
-        raise KilledError
-
-    cut_off: list[TrainingOptions] = []
+    killed = KilledTraining()
     ticks = iter(range(1_000))
     assert (
         search(tmp_path, budget_s=4.0, now_s=lambda: float(next(ticks))).run(PlantedTraining(), lambda _: None) is None
@@ -142,4 +136,4 @@ def test_what_ran_out_of_time_and_was_then_killed_is_tried_once_more(tmp_path: P
         search(tmp_path).run(killed, lambda _: None)
     training = PlantedTraining()
     search(tmp_path, trials=1).run(training, lambda _: None)
-    assert training.asked == cut_off == [TrainingOptions()]
+    assert training.asked == killed.asked == [TrainingOptions()]
