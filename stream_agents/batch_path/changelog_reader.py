@@ -4,14 +4,15 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from app.kafka.access import KafkaAccess
 from stream_agents.batch_path.changelog import ForeignRow, Hole
 
 
 class ChangelogReader:
     """Opens a consumer of its own for each read; holes are rare, an open connection would not be."""
 
-    def __init__(self, bootstrap_servers: str, timeout_s: float) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, access: KafkaAccess, timeout_s: float) -> None:
+        self._access = access
         self._timeout_s = timeout_s
 
     async def read(self, topic: str, partition: int, hole: Hole) -> list[ForeignRow]:
@@ -23,7 +24,7 @@ class ChangelogReader:
         """
         where = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers, group_id=None, enable_auto_commit=False,
+            **self._access.arguments(), group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=50,
         )  # fmt: skip
         async with asyncio.timeout(self._timeout_s):

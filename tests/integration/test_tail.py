@@ -8,7 +8,7 @@ from app.kafka.topics import Topics
 
 
 async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: ResolvedKafka, topics: Topics) -> None:
-    shop = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, transactional_id=topics.catalog.name)
+    shop = AIOKafkaProducer(bootstrap_servers=kafka.access.bootstrap_servers, transactional_id=topics.catalog.name)
     await shop.start()
     for value, kept in ((b"kept", True), (b"taken back", False), (b"kept, too", True), (b"taken back at last", False)):
         await shop.begin_transaction()
@@ -17,7 +17,7 @@ async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: Resolv
     await shop.stop()
 
     values: list[bytes] = []
-    async with open_tail(kafka.bootstrap_servers, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
+    async with open_tail(kafka.access, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
         ends = await tail.end_offsets(tail.assignment())
         while any([await tail.position(partition) < end for partition, end in ends.items()]):
             for records in (await tail.getmany(timeout_ms=200)).values():
