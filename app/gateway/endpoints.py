@@ -17,7 +17,7 @@ from app.gateway.problems import JSON_TYPE, TOO_MANY_STREAMS, Problem, answer, r
 from app.gateway.query import expands, number
 from app.gateway.replica import Row
 from app.gateway.response import EventStream, StreamTerms
-from app.gateway.shelf import Shelf
+from app.gateway.shelf import Awaited, Shelf
 from app.gateway.sse import forgotten_message, last_event_id, list_message
 from app.gateway.streams import ENDS, Wanted
 
@@ -26,6 +26,7 @@ MAX_WAIT_MS: Final = 10_000
 MAX_USERS: Final = 1_000
 _DEFAULT_WAIT_MS: Final = 500
 _DEFAULT_USERS: Final = 24
+_NOT_TOLD: Final = 2**63 - 1  # the highest offset there could be: no list reaches it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +50,16 @@ class ListEndpoints:
         user_id: str = request.path_params["user_id"]
         if problem := self._desk.doors.to_user(request, user_id):
             return refused(problem)
-        event_id = request.query_params.get("wait_for")
+        event = _awaited(request)
         wait_ms = number(request, "timeout_ms", _DEFAULT_WAIT_MS, 0, MAX_WAIT_MS)
+        if isinstance(event, Problem):
+            return refused(event)
         if isinstance(wait_ms, Problem):
             return refused(wait_ms)
         wanted, row, reflects = _wanted(request), self._desk.shelf.row(user_id), None
         view = self._view(user_id, wanted, row)
-        if event_id is not None and not isinstance(view, Problem):
-            row, reflects = await self._row_with(user_id, event_id, wait_ms / 1_000)
+        if event is not None and not isinstance(view, Problem):
+            row, reflects = await self._row_with(user_id, event, wait_ms / 1_000)
             view = self._view(user_id, wanted, row)
         if isinstance(view, Problem):
             return refused(view)
@@ -117,13 +120,13 @@ class ListEndpoints:
         there_are = ", ".join(sorted(names))
         return Problem(404, "unknown_surface", f"There is no surface {wanted.surface!r}; there are: {there_are}.")
 
-    async def _row_with(self, user_id: str, event_id: str, wait_s: float) -> tuple[Row | None, bool]:
+    async def _row_with(self, user_id: str, event: Awaited, wait_s: float) -> tuple[Row | None, bool]:
         """The user's lists once they know of the event, or the newest when it has taken too long."""
         listeners, shelf = self._desk.terms.listeners, self._desk.shelf
         listener = listeners.join(user_id)
         try:
             async with asyncio.timeout(wait_s):
-                while not shelf.reflects(user_id, event_id, shelf.row(user_id)):
+                while not shelf.reflects(event, shelf.row(user_id)):
                     if await listener.next() in ENDS:
                         break
         except TimeoutError:
@@ -131,13 +134,22 @@ class ListEndpoints:
         finally:
             listeners.leave(user_id, listener)
         row = shelf.row(user_id)
-        reflects = shelf.reflects(user_id, event_id, row)
+        reflects = shelf.reflects(event, row)
         self._desk.terms.metrics.counter(table.WAITS, str(reflects).lower()).inc()
         return row, reflects
 
 
 def _wanted(request: Request) -> Wanted:
     return Wanted(request.query_params.get("surface", DEFAULT_SURFACE), expands(request))
+
+
+def _awaited(request: Request) -> Awaited | Problem | None:
+    """The event that the answer should know of; None: it need not wait."""
+    event_id = request.query_params.get("wait_for")
+    if event_id is None:
+        return None
+    offset = number(request, "offset", _NOT_TOLD, 0, _NOT_TOLD)
+    return offset if isinstance(offset, Problem) else Awaited(event_id, offset)
 
 
 def _tagged(request: Request, body: bytes) -> Response:

@@ -84,6 +84,7 @@ OPERATIONS: Final = (
         parameters=(
             _USER, _SURFACE, _EXPAND,
             Parameter("wait_for", "an event id: answer as soon as the list knows of that event"),
+            Parameter("offset", "where that event lies, as POST /v1/events said", kind="integer"),
             Parameter("timeout_ms", "how long to wait for that at most, 0 to 10000; default: 500", kind="integer"),
         ),
         refusals=_ACCESS | _NOT_READY | _NO_SURFACE,

@@ -37,8 +37,6 @@ class Stored(Struct, frozen=True):
 Send = Callable[[Outbound], Awaitable["asyncio.Future[Any]"]]
 """Hands an event to a producer; the future is Kafka's acknowledgement."""
 
-OnStored = Callable[[str, Stored], None]
-
 
 @dataclass(frozen=True, slots=True)
 class PostingLimits:
@@ -60,13 +58,11 @@ class Posting:
     Args:
         send: to Kafka.
         limits: what is bounded.
-        on_stored: told of the user and the place of every event that Kafka has.
     """
 
-    def __init__(self, send: Send, limits: PostingLimits, on_stored: OnStored) -> None:
+    def __init__(self, send: Send, limits: PostingLimits) -> None:
         self._send = send
         self._limits = limits
-        self._on_stored = on_stored
         self.in_flight = 0
 
     async def post(self, events: Sequence[Outbound]) -> list[Stored] | Problem:
@@ -99,7 +95,5 @@ class Posting:
                 return NOT_TAKEN
             if isinstance(metadata, BaseException):
                 raise metadata
-            place = Stored(event.event_id, metadata.partition, metadata.offset, metadata.timestamp)
-            self._on_stored(event.user_id, place)
-            stored.append(place)
+            stored.append(Stored(event.event_id, metadata.partition, metadata.offset, metadata.timestamp))
         return stored

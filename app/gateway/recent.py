@@ -1,32 +1,10 @@
-"""What the gateway remembers of the last minutes, bounded: where events went, and whose lists changed. Pure."""
+"""Whose lists changed in the last minutes, bounded. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
-
-
-class RecentEvents:
-    """The offsets of the newest events that this gateway took in, by user and event id."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._offsets: OrderedDict[tuple[str, str], int] = OrderedDict()
-
-    def remember(self, user_id: str, event_id: str, offset: int) -> None:
-        """Kafka has the event, at this offset of its partition. An event sent twice: the first offset stays."""
-        self._offsets.setdefault((user_id, event_id), offset)
-        if len(self._offsets) > self._capacity:
-            self._offsets.popitem(last=False)
-
-    def offset(self, user_id: str, event_id: str) -> int | None:
-        """Where the event lies; None: it came another way, or too long ago."""
-        return self._offsets.get((user_id, event_id))
-
-    def clear(self) -> None:
-        """The topic was made anew: its offsets mean nothing now."""
-        self._offsets.clear()
 
 
 class RecentUser(Struct, frozen=True, array_like=True):

@@ -13,7 +13,7 @@ from app.contracts.recommendations import NEWCOMER_ID
 from app.gateway import metrics as table
 from app.gateway.catalog import Catalog
 from app.gateway.lists import ListView, Message, decode_message, encode_view, version_of, view_of
-from app.gateway.recent import RecentEvents, RecentUser, RecentUsers
+from app.gateway.recent import RecentUser, RecentUsers
 from app.gateway.replica import Replica, Row, TopicRecord, folder_of
 from app.gateway.sse import forgotten_message, list_message
 from app.gateway.streams import Change, Listeners, Wanted
@@ -35,9 +35,16 @@ class ShelfParts:
     write_buffer_mb: int
     catalog: Catalog
     listeners: Listeners
-    recent_events: RecentEvents
     metrics: Metrics
     clock_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An event that a list should know of: its id, and where it lies in its partition of `events`."""
+
+    event_id: str
+    offset: int
 
 
 class Shelf:
@@ -80,7 +87,6 @@ class Shelf:
         self._replica = self._open(topic_id)
         self._replica.start_over(self._parts.clock_ms())
         self.recent_users.clear()
-        self._parts.recent_events.clear()
         self._parts.listeners.restart()
 
     def row(self, user_id: str) -> Row | None:
@@ -102,16 +108,15 @@ class Shelf:
         """The change that those who wait for this user are told of."""
         return Change(row, lambda change, wanted: self._message(user_id, change, wanted))
 
-    def reflects(self, user_id: str, event_id: str, row: Row | None) -> bool:
+    def reflects(self, event: Awaited, row: Row | None) -> bool:
         """Whether the lists in this row know of the event."""
         if row is None:
             return False
-        offset = self._parts.recent_events.offset(user_id, event_id)
-        if offset is not None and row.version >= offset:
+        if row.version >= event.offset:
             return True
-        # Came another way; or was sent again after a 503, and the copy before this offset is the one that counted.
+        # The offset is not told; or the event was sent again after a 503, and the copy before this one counted.
         message = decode_message(row.value)
-        return message is not None and message.cause.event_id == event_id
+        return message is not None and message.cause.event_id == event.event_id
 
     def flush(self, read_until_ms: int | None) -> None:
         """Bring everything to the disk; see `Replica.flush`."""

@@ -22,8 +22,6 @@ class Signal(Enum):
 
     BEAT = "beat"
     """Nothing happened; show that the connection lives."""
-    LOOK = "look"
-    """Something other than the lists changed: look again."""
     END = "end"
     """It is over."""
     ANEW = "anew"
@@ -78,7 +76,7 @@ class Listener:
 
     def tell(self, news: News) -> None:
         """A change takes the place of an older one and of signals; the end takes the place of everything."""
-        if self._news in ENDS or (isinstance(self._news, Change) and news in (Signal.BEAT, Signal.LOOK)):
+        if self._news in ENDS or (isinstance(self._news, Change) and news is Signal.BEAT):
             return
         self._news = news
         if self._waiter is not None and not self._waiter.done():

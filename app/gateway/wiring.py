@@ -27,13 +27,12 @@ from app.gateway.interests import InterestsKeeper, InterestsParts
 from app.gateway.items import ItemEndpoints
 from app.gateway.keepers import CATALOG_ROLE, CatalogKeeper
 from app.gateway.pipeline import Pipeline
-from app.gateway.posting import Posting, PostingLimits, Stored
-from app.gateway.recent import RecentEvents
+from app.gateway.posting import Posting, PostingLimits
 from app.gateway.response import StreamTerms
 from app.gateway.routes import Desks, routes_of
 from app.gateway.shelf import ROLE as LISTS_ROLE
 from app.gateway.shelf import Shelf, ShelfParts
-from app.gateway.streams import Listeners, Signal
+from app.gateway.streams import Listeners
 from app.gateway.upkeep import flush_for_ever, tick
 from app.kafka.access import KafkaAccess
 from app.kafka.publisher import connected_producer
@@ -104,8 +103,8 @@ async def wire(installation: Installation, metrics: Metrics, health: Health, sta
     """
     gateway = installation.settings.gateway
     listeners, viewers = Listeners(), Listeners()
-    catalog, recent = Catalog(), RecentEvents(gateway.recent_events)
-    shelf = _shelf(installation, catalog, listeners, recent, metrics)
+    catalog = Catalog()
+    shelf = _shelf(installation, catalog, listeners, metrics)
     stack.callback(shelf.close)
     interests = _interests(installation, metrics)
     if interests is not None:
@@ -120,7 +119,7 @@ async def wire(installation: Installation, metrics: Metrics, health: Health, sta
         catalog=catalog,
         shelf=shelf,
         interests=interests,
-        posting=_posting(installation, producer, recent, listeners),
+        posting=_posting(installation, producer),
         pipeline=Pipeline(addresses, viewers, lambda: len(listeners), _clock_ms) if addresses else None,
     )
     app = make_application(
@@ -161,15 +160,12 @@ def _beside(
     return beside if parts.pipeline is None else [*beside, parts.pipeline.run]
 
 
-def _shelf(
-    installation: Installation, catalog: Catalog, listeners: Listeners, recent: RecentEvents, metrics: Metrics
-) -> Shelf:
+def _shelf(installation: Installation, catalog: Catalog, listeners: Listeners, metrics: Metrics) -> Shelf:
     parts = ShelfParts(
         state_dir=installation.state_dir,
         write_buffer_mb=installation.settings.gateway.write_buffer_mb,
         catalog=catalog,
         listeners=listeners,
-        recent_events=recent,
         metrics=metrics,
         clock_ms=_clock_ms,
     )
@@ -184,19 +180,13 @@ def _interests(installation: Installation, metrics: Metrics) -> InterestsKeeper 
     return InterestsKeeper(parts, installation.topic_ids[installation.topics.score_requests.name])
 
 
-def _posting(
-    installation: Installation, producer: AIOKafkaProducer, recent: RecentEvents, listeners: Listeners
-) -> Posting:
+def _posting(installation: Installation, producer: AIOKafkaProducer) -> Posting:
     gateway, topic = installation.settings.gateway, installation.topics.events.name
 
     async def send(event: Outbound) -> Any:
         return await producer.send(topic, event.value, key=event.user_id.encode())
 
-    def stored(user_id: str, place: Stored) -> None:
-        recent.remember(user_id, place.event_id, place.offset)
-        listeners.tell(user_id, Signal.LOOK)
-
-    return Posting(send, PostingLimits(gateway.max_in_flight_events, gateway.ack_timeout_s), stored)
+    return Posting(send, PostingLimits(gateway.max_in_flight_events, gateway.ack_timeout_s))
 
 
 def _intake_desk(installation: Installation, doorkeeper: Doorkeeper, posting: Posting, metrics: Metrics) -> IntakeDesk:

@@ -88,7 +88,7 @@ def test_more_streams_than_allowed_are_refused(shop: Shop) -> None:
 
 def test_wait_for_answers_as_soon_as_the_list_knows_of_the_event(shop: Shop) -> None:
     sent = shop.gateway.ask("/v1/events", VIEW).body["events"][0]
-    path = f"/v1/users/gina/recommendations?wait_for={sent['event_id']}"
+    path = f"/v1/users/gina/recommendations?wait_for={sent['event_id']}&offset={sent['offset']}"
     early = shop.gateway.ask(f"{path}&timeout_ms=50").body
     assert (early["reflects"], early["known"]) == (False, False)
     threading.Timer(0.3, lambda: shop.publish("gina", sent["offset"] + 1, "fargo", event_id="a later one")).start()
@@ -104,6 +104,7 @@ def test_wait_for_knows_an_event_that_came_another_way_by_the_lists_cause(shop: 
     assert (answer["reflects"], answer["state_version"]) == (True, 12)
     assert shop.gateway.ask("/v1/users/hugo/recommendations?wait_for=x&timeout_ms=0").body["reflects"] is False
     assert shop.gateway.ask("/v1/users/hugo/recommendations?wait_for=x&timeout_ms=-1").status == 422
+    assert shop.gateway.ask("/v1/users/hugo/recommendations?wait_for=x&offset=first").status == 422
 
 
 def test_the_users_whose_lists_changed_last_come_first(shop: Shop) -> None:

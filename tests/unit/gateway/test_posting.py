@@ -33,8 +33,8 @@ class Broker:
                 each.set_exception(error or AssertionError)
 
 
-def posting(broker: Broker, stored: list[tuple[str, Stored]], timeout_s: float = 5.0) -> Posting:
-    return Posting(broker.send, PostingLimits(4, timeout_s), lambda user_id, place: stored.append((user_id, place)))
+def posting(broker: Broker, timeout_s: float = 5.0) -> Posting:
+    return Posting(broker.send, PostingLimits(4, timeout_s))
 
 
 async def under_way(work: Posting, events: Sequence[Outbound]) -> "asyncio.Task[list[Stored] | Problem]":
@@ -45,17 +45,16 @@ async def under_way(work: Posting, events: Sequence[Outbound]) -> "asyncio.Task[
 
 
 async def test_the_answer_waits_for_every_acknowledgement_and_says_where_each_event_lies() -> None:
-    broker, stored = Broker(), list[tuple[str, Stored]]()
-    task = await under_way(posting(broker, stored), EVENTS)
+    broker = Broker()
+    task = await under_way(posting(broker), EVENTS)
     assert not task.done()
     broker.acknowledge()
     assert await task == [Stored(f"e{number}", 1, number, 5) for number in range(3)]
-    assert [place.event_id for _, place in stored] == ["e0", "e1", "e2"]
 
 
 async def test_what_is_too_much_at_once_is_refused_until_there_is_room() -> None:
     broker = Broker()
-    work = posting(broker, [])
+    work = posting(broker)
     first = await under_way(work, EVENTS)
     assert await work.post(EVENTS) == BUSY
     broker.acknowledge()
@@ -67,17 +66,17 @@ async def test_what_is_too_much_at_once_is_refused_until_there_is_room() -> None
 
 
 async def test_a_kafka_that_does_not_answer_is_not_waited_for_and_a_late_answer_harms_nobody() -> None:
-    broker, stored = Broker(), list[tuple[str, Stored]]()
-    work = posting(broker, stored, timeout_s=0.01)
+    broker = Broker()
+    work = posting(broker, timeout_s=0.01)
     assert await work.post(EVENTS) == NOT_TAKEN
-    assert (work.in_flight, stored) == (0, [])
+    assert work.in_flight == 0
     broker.acknowledge(KafkaTimeoutError())
     await asyncio.sleep(0)
 
 
 async def test_one_event_that_kafka_refuses_refuses_the_whole() -> None:
     broker = Broker()
-    task = await under_way(posting(broker, []), EVENTS)
+    task = await under_way(posting(broker), EVENTS)
     broker.handed_over[1].set_exception(KafkaTimeoutError())
     broker.acknowledge()
     assert await task == NOT_TAKEN
@@ -85,7 +84,7 @@ async def test_one_event_that_kafka_refuses_refuses_the_whole() -> None:
 
 async def test_a_bug_is_not_taken_for_a_kafka_that_is_away() -> None:
     broker = Broker()
-    task = await under_way(posting(broker, []), EVENTS)
+    task = await under_way(posting(broker), EVENTS)
     broker.acknowledge(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         await task

@@ -1,17 +1,6 @@
 """What is remembered of the last minutes is bounded."""
 
-from app.gateway.recent import RecentEvents, RecentUser, RecentUsers
-
-
-def test_the_oldest_events_are_forgotten_first_and_a_repetition_keeps_the_first_offset() -> None:
-    recent = RecentEvents(2)
-    recent.remember("ann", "e1", 5)
-    recent.remember("ann", "e1", 9)
-    assert recent.offset("ann", "e1") == 5
-    assert recent.offset("bob", "e1") is None
-    recent.remember("ann", "e2", 6)
-    recent.remember("ann", "e3", 7)
-    assert [recent.offset("ann", event) for event in ("e1", "e2", "e3")] == [None, 6, 7]
+from app.gateway.recent import RecentUser, RecentUsers
 
 
 def test_users_are_told_newest_first_and_kept_over_a_restart() -> None:

@@ -66,8 +66,6 @@ async def test_the_first_list_comes_at_once_then_changes_and_beats() -> None:
     await streaming.turn()
     streaming.listeners.tell("ann", Signal.BEAT)
     await streaming.turn()
-    streaming.listeners.tell("ann", Signal.LOOK)
-    await streaming.turn()
     assert streaming.connection.bodies == [b"retry: 1000\n\nfirst", b"list 1", b": beat\n\n"]
     streaming.connection.left.set()
     await streaming.task

@@ -14,9 +14,8 @@ from app.gateway.doors import Doors
 from app.gateway.endpoints import ListDesk, ListEndpoints
 from app.gateway.health import Health
 from app.gateway.metrics import TABLE
-from app.gateway.recent import RecentEvents
 from app.gateway.response import EventStream, StreamTerms
-from app.gateway.shelf import Shelf, ShelfParts
+from app.gateway.shelf import Awaited, Shelf, ShelfParts
 from app.gateway.streams import Listeners
 from app.observability import Metrics
 from tests.support.gateway import lists_of
@@ -30,35 +29,28 @@ class Record:
 
 
 @pytest.fixture
-def recent() -> RecentEvents:
-    return RecentEvents(10)
-
-
-@pytest.fixture
-def shelf(tmp_path: Path, recent: RecentEvents) -> Iterator[Shelf]:
-    shelf = Shelf(ShelfParts(tmp_path, 1, Catalog(), Listeners(), recent, Metrics(TABLE), lambda: 5), "topic-id")
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    shelf = Shelf(ShelfParts(tmp_path, 1, Catalog(), Listeners(), Metrics(TABLE), lambda: 5), "topic-id")
     yield shelf
     shelf.close()
 
 
-def reflects(shelf: Shelf, event_id: str, version: int, cause: str) -> bool:
+def reflects(shelf: Shelf, event: Awaited, version: int, cause: str) -> bool:
     lists = encode_recommendations(lists_of("ann", version, "fargo", event_id=cause))
     shelf.take({0: [Record(b"ann", lists, version)]})
-    return shelf.reflects("ann", event_id, shelf.row("ann"))
+    return shelf.reflects(event, shelf.row("ann"))
 
 
-def test_a_list_reflects_what_lies_before_its_newest_event(shelf: Shelf, recent: RecentEvents) -> None:
-    recent.remember("ann", "bought", 7)
-    assert not shelf.reflects("ann", "bought", None)
-    assert not reflects(shelf, "bought", 6, "viewed")
-    assert reflects(shelf, "bought", 8, "liked")
+def test_a_list_reflects_what_lies_before_its_newest_event(shelf: Shelf) -> None:
+    bought = Awaited("bought", 7)
+    assert not shelf.reflects(bought, None)
+    assert not reflects(shelf, bought, 6, "viewed")
+    assert reflects(shelf, bought, 8, "liked")
 
 
-def test_an_event_sent_again_is_reflected_by_the_list_that_its_first_copy_caused(
-    shelf: Shelf, recent: RecentEvents
-) -> None:
-    recent.remember("ann", "bought", 9)  # Kafka had it at 7 already, but its answer was late: the gateway said 503
-    assert reflects(shelf, "bought", 7, "bought")
+def test_an_event_sent_again_is_reflected_by_the_list_that_its_first_copy_caused(shelf: Shelf) -> None:
+    # Kafka had it at 7 already, but its answer was late: the gateway said 503
+    assert reflects(shelf, Awaited("bought", 9), 7, "bought")
 
 
 async def first_message(shelf: Shelf, last_event_id: str) -> bytes:

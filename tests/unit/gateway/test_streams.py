@@ -37,7 +37,6 @@ async def test_signals_never_take_the_place_of_a_change_but_the_end_does() -> No
     listener = listeners.join("ann")
     listeners.tell("ann", change(1))
     listeners.tell("ann", Signal.BEAT)
-    listeners.tell("ann", Signal.LOOK)
     assert isinstance(await listener.next(), Change)
     listeners.tell("ann", Signal.END)
     listeners.tell("ann", change(2))
