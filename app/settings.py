@@ -144,7 +144,7 @@ class GatewaySettings(_Section):
     scrape: str = Field(
         "",
         pattern=r"^(\s*https?://[^,\s]+\s*(,|$))*\s*$",
-        description="/metrics addresses for /v1/pipeline, comma-separated; empty: none",
+        description="/metrics addresses for /v1/pipeline, comma-separated; a name is all it stands for; empty: none",
     )
     access_log: bool = Field(False, description="a log line for each request; never with a token in it")
     write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per topic kept")
