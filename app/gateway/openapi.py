@@ -83,7 +83,11 @@ OPERATIONS: Final = (
         answer=RecommendationList,
         parameters=(
             _USER, _SURFACE, _EXPAND,
-            Parameter("wait_for", "an event id: answer as soon as the list knows of that event"),
+            Parameter(
+                "wait_for",
+                "an event id: answer as soon as the list knows of that event; of an identify: that it happened, what "
+                "the visitor did before follows with a later list",
+            ),
             Parameter("offset", "where that event lies, as POST /v1/events said", kind="integer"),
             Parameter("timeout_ms", "how long to wait for that at most, 0 to 10000; default: 500", kind="integer"),
         ),
