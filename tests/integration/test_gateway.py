@@ -60,6 +60,7 @@ def test_items_are_looked_up_searched_and_sampled(shop: Shop) -> None:
     assert ask("/v1/items/nothing").body["error"]["code"] == "unknown_item"
     ids = ask("/v1/items?ids=amelie,nothing,fargo").body["items"]
     assert [each["item_id"] for each in ids] == ["amelie", "fargo"]
+    assert ask("/v1/items?id=amelie&id=x%2Cy&id=fargo").body["items"] == ids
     assert [each["item_id"] for each in ask("/v1/items?query=AMEL").body["items"]] == ["amelie"]
     assert len(ask("/v1/items?sample=2&seed=7").body["items"]) == 2
     assert ask("/v1/items?sample=2&seed=7").body == ask("/v1/items?sample=2&seed=7").body
