@@ -140,7 +140,9 @@ class GatewaySettings(_Section):
     ack_timeout_s: float = Field(5.0, gt=0, description="a POST that Kafka does not take for this long gets 503")
     max_streams: int = Field(10_000, ge=1, description="open streams; beyond, more get 503")
     slow_client_s: float = Field(10.0, gt=0, description="a stream whose socket takes nothing for this long is dropped")
-    keep_interests: bool = Field(False, description="keep what is known of each user, for the demo's page")
+    keep_interests: bool = Field(
+        False, description="keep what is known of each user, for the demo's page; off: what was kept is removed"
+    )
     scrape: str = Field(
         "",
         pattern=r"^(\s*https?://[^,\s]+\s*(,|$))*\s*$",
