@@ -4,6 +4,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from app.kafka.stopping import stop_consumer
 from stream_agents.batch_path.changelog import ForeignRow, Hole
 
 
@@ -41,4 +42,4 @@ class ChangelogReader:
                     )
                 return rows
             finally:
-                await consumer.stop()
+                await stop_consumer(consumer)
