@@ -47,6 +47,8 @@ class Upkeep:
         head = (await self.log_ends(source))[source]
         if newest >= head:
             raise _ahead_of(source, newest, head)
+        # Also where the rest cannot be done yet: a partition that waits has a lag that alerts can see.
+        self.parts.observer.head_seen(source.partition, head)
         await self.parts.check_topics(BEGIN_MAX_AGE_S)
         await self._assert_overruled(source.partition)
 

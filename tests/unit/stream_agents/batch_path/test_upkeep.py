@@ -79,7 +79,19 @@ async def test_rows_that_recovery_passed_over_are_asserted_before_the_first_batc
 
     await world.upkeep().begin(SOURCE)
 
-    assert world.done == [("topics", BEGIN_MAX_AGE_S), ("assert", {b"ada"}), "asserted"]
+    assert world.done == [("head", 10), ("topics", BEGIN_MAX_AGE_S), ("assert", {b"ada"}), "asserted"]
+
+
+async def test_a_partition_that_cannot_begin_has_a_lag_all_the_same() -> None:
+    world = World({SOURCE: 10})
+
+    async def check_topics(_max_age_s: float) -> None:
+        raise TimeoutError
+
+    world.check_topics = check_topics  # type: ignore[method-assign]  # Kafka does not tell
+    with pytest.raises(TimeoutError):
+        await world.upkeep().begin(SOURCE)
+    assert world.done == [("head", 10)]
 
 
 async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
