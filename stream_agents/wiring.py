@@ -135,6 +135,7 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
         broker_session_timeout=session_s,
         broker_heartbeat_interval=config.kafka.heartbeat_interval_ms / 1000,
         broker_request_timeout=session_s + 1,  # Faust wants at least the session timeout
+        producer_request_timeout=session_s + 1,  # 20 minutes by default, also for a host that hangs while it starts
         broker_commit_interval=COMMIT_INTERVAL_S,
         consumer_max_fetch_size=config.agents.fetch_max_bytes,
         stream_wait_empty=True,
