@@ -59,7 +59,7 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_isolation_level", "_coordinator", "_fetcher")),
     (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms", "_fetch_min_bytes")),  # noqa: SLF001  # checked, not called
     (BatchBuilder._build, ("_buffer",)),  # noqa: SLF001  # checked, not called
-    (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),
+    (GroupCoordinator.ensure_active_group, ("_do_rejoin_group", "_max_poll_interval")),
 )
 
 
