@@ -103,7 +103,8 @@ class BatchConsumer(driver.Consumer):
             await self.sleep(self.parts.limits.idle_check_s)
             serving = self._serving()
             try:
-                # Also with nothing to serve: that is how a deleted topic looks.
+                # Both also with nothing to serve: that is how a refused join looks, and a deleted topic.
+                await self._thread.check_group()
                 await self.parts.check_topics(LOOK_AT_TOPICS_S if serving else self.parts.limits.idle_check_s)
                 for tp in serving:
                     await self._rounds.look_after(tp)

@@ -1,4 +1,4 @@
-"""A Kafka of which a part is out of reach."""
+"""A Kafka of which a part is out of reach, and one that does not take the worker in."""
 
 import socket
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import SettingsError
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
 from tests.support.agents import AgentsProcess, Traffic, agents, assert_golden, committed_everything, produce
@@ -38,3 +39,14 @@ def test_a_host_that_hangs_at_the_head_of_the_list_does_not_stop_the_workers_in_
         first.wait(partial(committed_everything, kafka.bootstrap_servers, topics), "not everything was committed")
         assert first.stop() == 0
     assert_golden(kafka.bootstrap_servers, topics, folders, users=300)
+
+
+def test_a_worker_that_the_group_does_not_take_ends_and_names_the_setting(
+    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
+) -> None:
+    # Longer than a broker takes unless somebody has set it otherwise.
+    with agents(
+        kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS": "2000000"}
+    ) as worker:
+        assert worker.ended() == SettingsError.exit_code
+        assert "no worker with RIVERRUN_KAFKA__SESSION_TIMEOUT_MS=2000000" in worker.log
