@@ -94,6 +94,7 @@ async def wire_agents(
             lease=Lease(lease_s),
             observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
             check_topics=_topic_watch(config).check,
+            now_ms=_now_ms,
             on_failure=on_failure,
         )
     )
@@ -157,5 +158,9 @@ def _interests_table(app: BatchApp, config: AgentsConfig) -> Any:
         options={"driver": "rocksdict"},
     )
     # Faust's own options reach neither the write-ahead log nor compaction.
-    table.data.rocksdb_options = PartitionDatabase(config.agents.write_buffer_mb * MB)
+    table.data.rocksdb_options = PartitionDatabase(config.agents.write_buffer_mb * MB, _now_ms)
     return table
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -12,6 +12,7 @@ from stream_agents.batch_path.contract import HotTopic
 from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.upkeep import BEGIN_MAX_AGE_S, Upkeep
 
+NOW_MS = 1_790_000_000_000
 SOURCE, CHANGELOG = TP("events", 0), TP("changelog", 0)
 
 
@@ -56,13 +57,17 @@ class World:
             raise TimeoutError
         self.done.append(("topics", max_age_s))
 
+    def note_read_until(self, _partition: int, at_ms: int) -> None:
+        self.done.append(("read until", at_ms))
+
     def upkeep(self) -> Upkeep:
         world = cast("Any", self)
         parts = type(
             "Parts", (),
             {
                 "hot": HotTopic("events", "changelog", (), len), "observer": world,
-                "check_topics": staticmethod(self.check_topics),
+                "check_topics": staticmethod(self.check_topics), "table": world,
+                "now_ms": staticmethod(lambda: NOW_MS),
             },
         )  # fmt: skip
         return Upkeep(cast("Any", parts), world, world, self.cursors, self.log_ends, lambda _: self.position)
@@ -99,7 +104,7 @@ async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
 
     await world.upkeep().look(SOURCE)
 
-    assert world.done == [("head", 10), ("heal up to", 7, 4)]
+    assert world.done == [("head", 10), ("heal up to", 7, 4), ("read until", NOW_MS)]
 
 
 async def test_a_source_that_ends_before_the_cursor_is_another_one() -> None:
