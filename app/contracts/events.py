@@ -108,10 +108,12 @@ class HandOver(_EventBase, frozen=True, kw_only=True, gc=False, tag="riverrun.ha
 class Inherit(_EventBase, frozen=True, kw_only=True, gc=False, tag="riverrun.inherit"):
     """Internal, caused by `HandOver`: this user takes over what an anonymous visitor did.
 
-    `places` are what the bits in `older` count.
+    Counts only where `anonymous_id` is known as this user's: a `Forget` that came in between erased that as well. One
+    without was sent before there was this field, and counts. `places` are what the bits in `older` count.
     """
 
     interactions: tuple[Interaction, ...]
+    anonymous_id: Id | None = None
     queries: tuple[Query, ...] = ()
     older: dict[Id, OlderItem] = {}
     places: Annotated[tuple[Place, ...], Meta(max_length=MOST_PLACES)] = ()

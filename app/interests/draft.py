@@ -46,7 +46,7 @@ from app.interests.state import (
 RECENT_EVENTS: Final = 32
 HASH_BYTES: Final = 8
 MAX_QUERY_CHARACTERS: Final = 200
-MAX_ALIASES: Final = 8
+MAX_ALIASES: Final = 64
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -122,6 +122,10 @@ class Draft:
         told = event.place  # type: ignore[union-attr]  # these types have one
         place = b"" if told is None and not self.places else self._number_of(told, event.ts_ms)
         return self._add(event.item_id, kind, event.ts_ms, weight, place)  # type: ignore[union-attr]  # as above
+
+    def knows(self, alias: str) -> bool:
+        """Whether this anonymous id was this user's at some login since the last `Forget`."""
+        return alias in decode_aliases(self.aliases)
 
     def interactions(self) -> list[Interaction]:
         """The newest interactions, oldest first."""
@@ -229,7 +233,7 @@ class Draft:
             self._add_queries([Query(event.query[:MAX_QUERY_CHARACTERS], event.ts_ms)])
         elif isinstance(event, Identify):
             aliases = decode_aliases(self.aliases)
-            if event.anonymous_id not in aliases:
+            if event.anonymous_id not in (event.user_id, *aliases):
                 self.aliases = Raw(_encode([*aliases, event.anonymous_id][-MAX_ALIASES:]))
         elif isinstance(event, Inherit):
             self._inherit(event)

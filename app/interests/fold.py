@@ -2,14 +2,15 @@
 
 Order inside a state is event time; what is new is decided by offset. An event at or below a state's version was
 applied before (a replay after a crash) and changes nothing, but its user is returned all the same: whatever the
-crash kept from being published is published then.
+crash kept from being published is published then. Its follow-ups are not repeated: they were acknowledged before any
+state that contains the event was written (stream_agents.batch_path.delivery).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from app.contracts.events import Event, Forget, Impression
+from app.contracts.events import Event, Forget, Impression, Inherit
 from app.interests.draft import Bounds, Draft
 from app.interests.follow_ups import follow_ups
 from app.interests.intake import ReceivedEvent
@@ -36,7 +37,8 @@ class Folded:
         duplicates: events sent twice by their sender.
         late: applied events older than the newest one of their user.
         rerouted: events that lay on the wrong partition; they are among the follow-ups.
-        ignored: valid events that say nothing about interests (impressions).
+        ignored: valid events that say nothing about interests: impressions, and what a user who was forgotten since
+            would inherit.
     """
 
     follow_ups: list[Event] = field(default_factory=list)
@@ -76,23 +78,29 @@ def _draft_of(state: UserState | None, events: Sequence[ReceivedEvent], bounds: 
     touched = False
     for each in events:
         event = each.event
-        if type(event) is Impression:
+        if type(event) is Impression or (type(event) is Inherit and _too_late(each, event, draft)):
             folded.ignored += 1
             continue
         touched = True
         if each.offset <= draft.version:
             folded.replayed += 1
-        elif type(event) is Forget:
+            continue
+        if type(event) is Forget:
             folded.applied += 1
             folded.follow_ups += follow_ups(event, draft)
             draft = Draft(None, bounds)
             continue
-        elif not draft.remember(event.event_id):
+        if not draft.remember(event.event_id):
             folded.duplicates += 1
             continue
-        else:
-            folded.late += draft.apply(each)
-            folded.applied += 1
+        folded.late += draft.apply(each)
+        folded.applied += 1
         if type(event) not in ITEM_KINDS:
             folded.follow_ups += follow_ups(event, draft)
     return draft if touched else None
+
+
+def _too_late(received: ReceivedEvent, event: Inherit, draft: Draft) -> bool:
+    """Whether the heir was forgotten between the login and this."""
+    visitor = event.anonymous_id
+    return received.offset > draft.version and visitor is not None and not draft.knows(visitor)

@@ -20,7 +20,12 @@ MAX_INHERITED_ITEMS: Final = 200
 
 
 def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
-    """What an event causes for other users. Ids are derived, so that a repetition is recognised as one."""
+    """What an event causes for other users. Ids are derived, so that a repetition is recognised as one.
+
+    Args:
+        event: applied just now, for the first time.
+        draft: the state with it, or, of a `Forget`, before it.
+    """
     if isinstance(event, Identify) and event.anonymous_id != event.user_id:
         follow_up_id = _derived_id(event, "hand-over")
         return [HandOver(event_id=follow_up_id, user_id=event.anonymous_id, ts_ms=event.ts_ms, heir_id=event.user_id)]
@@ -30,6 +35,7 @@ def follow_ups(event: Event, draft: Draft) -> Sequence[Event]:
                 event_id=_derived_id(event, "inherit"),
                 user_id=event.heir_id,
                 ts_ms=event.ts_ms,
+                anonymous_id=event.user_id,
                 interactions=tuple(draft.interactions()),
                 queries=tuple(decode_queries(draft.queries)),
                 older=_newest(decode_older(draft.older).items()),

@@ -94,7 +94,7 @@ class Hybrid:
         self._asked = weights.asked()
         self.names = tuple(source.value for source in self._asked)
         self._numbers = np.array([weights.of(source) for source in self._asked], np.float32)
-        self._order = order or self._blended
+        self._order = order  # not `or self._blended`: a version that holds itself is not freed when it ends
 
     def best(self, view: IndexView, asking: Asking, popular: PopularSlots, size: int) -> Ordered:
         """Every user's `size` best; `Ordered.sources` are places in `names`."""
@@ -104,7 +104,8 @@ class Hybrid:
             asking.hidden,
             ~view.hidden.cpu().numpy(),
         )
-        return stacked((self._order(worths, size) for worths in offers.worths()), size)
+        order = self._order or self._blended
+        return stacked((order(worths, size) for worths in offers.worths()), size)
 
     def _blended(self, worths: Worths, size: int) -> Ordered:
         return blend(worths, self._numbers, size)

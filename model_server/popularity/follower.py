@@ -17,8 +17,9 @@ from model_server.popularity.told import Counter, told_by
 
 _POLL_MS: Final = 250
 _FIRST_POLL_MS: Final = 20  # until all is counted: a version may wait for it
-_MAX_RECORDS: Final = 500
-_PAUSE_S: Final = 0.02  # at most 25,000 events/s, so that lists have the event loop's time
+_MAX_RECORDS: Final = 100  # two or three milliseconds, for which a list may have to wait
+_PAUSE_S: Final = 0.02  # so that a trickle gathers
+_PAUSE_PER_WORK: Final = 1.5  # in a flood lists have the larger part of the event loop's time
 _MOST_BEHIND: Final = 200_000  # events of one partition
 _HALF_LIVES: Final = 4  # older than that a count is worth less than a sixteenth
 
@@ -51,11 +52,13 @@ async def follow_events(
 
     `caught_up` is set once all that there was at the start is counted.
     """
+    loop = asyncio.get_running_loop()
     goal = await _start(consumer, clock_ms() - int(_HALF_LIVES * counting.half_life_days * MS_PER_DAY))
     replays, at = Replays(), dict.fromkeys(goal, 0)
     while True:
         poll_ms = _POLL_MS if caught_up.is_set() else _FIRST_POLL_MS
         polled = await consumer.getmany(timeout_ms=poll_ms, max_records=_MAX_RECORDS)
+        began_s = loop.time()
         for partition, records in polled.items():
             told = replays.without(partition.partition, records, told_by(records, counting.limits), clock_ms())
             metrics.counter(table.COUNTED_EVENTS).inc(max(counter.count(told) for counter in counting.counters))
@@ -72,7 +75,8 @@ async def follow_events(
                 goal = dict(await consumer.end_offsets(goal))
             if all(at[partition] >= end for partition, end in goal.items()):
                 caught_up.set()
-        await asyncio.sleep(_PAUSE_S)
+        flood = sum(map(len, polled.values())) == _MAX_RECORDS
+        await asyncio.sleep(_PAUSE_PER_WORK * (loop.time() - began_s) if flood else _PAUSE_S)
 
 
 async def _start(consumer: AIOKafkaConsumer, since_ms: int) -> dict[TopicPartition, int]:

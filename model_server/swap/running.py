@@ -1,10 +1,14 @@
 """One version at work: its own tails of the catalog and of the events, its own threads, its own end.
 
+A version may be gigabytes, so nothing of it holds itself: it is freed with its last reader. Kafka's client leaves what
+it had fetched in cycles, and the collector by itself would take hours to look for them (app.interpreter).
+
 As long as it is unseen, what it reads is counted nowhere: the version that serves counts the same. The first version is
 never unseen.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Executor
@@ -147,6 +151,7 @@ async def running(
     tail = partial(open_tail, address, request_timeout_ms=timeout_ms, client_id=_CLIENT)
     topics, loop = installation.topics, asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
+        stack.callback(gc.collect)
         redoing = background_thread("ranking-tables")
         stack.callback(redoing.shutdown, wait=False, cancel_futures=True)
         unseen = Metrics(table.TABLE)

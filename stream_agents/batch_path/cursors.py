@@ -28,6 +28,7 @@ class Cursors:
         cursor = self._next.setdefault(partition, first_offset)
         expected = self._in_hand.get(partition, cursor)
         if first_offset == expected:
+            self._rewound_to.pop(partition, None)
             return Admission.PROCESS
         if first_offset > expected and self._rewound_to.get(partition) == expected:
             if partition not in self._in_hand:
@@ -49,8 +50,9 @@ class Cursors:
         return self._in_hand.get(partition) == next_offset
 
     def put_back(self, partition: int) -> None:
-        """What is in hand is void; the partition goes on at its cursor."""
+        """What is in hand is void; the partition goes on at its cursor, and what comes before that is no gap."""
         self._in_hand.pop(partition, None)
+        self._rewound_to.pop(partition, None)
 
     def start(self, partition: int, offset: int) -> None:
         """Begin at the group's committed offset, unless the partition is already under way."""
@@ -59,7 +61,6 @@ class Cursors:
     def move(self, partition: int, offset: int) -> None:
         """Somebody wants to go on elsewhere: what is in hand is void."""
         self._next[partition] = offset
-        self._rewound_to.pop(partition, None)
         self.put_back(partition)
 
     def advance(self, partition: int, next_offset: int) -> None:

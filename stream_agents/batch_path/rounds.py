@@ -74,6 +74,9 @@ class Rounds:
 
     async def prepare(self, polled: Polled) -> list[InHand]:
         """Work out what was polled, partition by partition; what is void or must be fetched again is left out."""
+        if not self._assignment.is_void(polled.epoch):
+            for tp, records in polled.records.items():  # one that was never committed has no other cursor to go back to
+                self._cursors.start(tp.partition, records[0].offset)
         try:
             each = [await self._prepare(tp, records, polled.epoch) for tp, records in polled.records.items()]
         except Exception as error:  # judged by `_try_again`

@@ -59,6 +59,39 @@ def test_a_login_carries_the_anonymous_interests_over_and_forget_reaches_them() 
     assert [(event.user_id, type(event)) for event in forget.follow_ups] == [("anon", Forget)]
 
 
+def test_who_was_forgotten_between_the_login_and_the_inheritance_inherits_nothing() -> None:
+    anonymous = folded({}, received(view("medicine", user="anon"))).states[b"anon"]
+    assert anonymous is not None
+    login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS, anonymous_id="anon")
+    forget = Forget(event_id="forget", user_id="ann", ts_ms=NOON_MS + 1)
+    ann = folded({}, received(view("tea"), login, forget))
+    hand_over, forget_anonymous = ann.follow_ups
+    assert isinstance(hand_over, HandOver)
+    both = folded({b"anon": anonymous}, received(hand_over, forget_anonymous, first_offset=5))
+    assert both.states == {b"anon": None}
+    late = folded({}, received(*both.follow_ups, first_offset=9))
+    assert (late.states, late.ignored) == ({}, 1)
+    back = folded({}, received(view("bread"), *both.follow_ups, first_offset=9)).states[b"ann"]
+    assert back is not None
+    assert known_items(back) == {"bread"}
+
+
+def test_a_forget_that_is_read_again_forgets_nobody_whom_the_user_became_later() -> None:
+    forget = Forget(event_id="forget", user_id="ann", ts_ms=NOON_MS)
+    login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS + 1, anonymous_id="new-phone")
+    batch = received(forget, login, first_offset=5)
+    ann = folded({b"ann": state_after(view("tea"))}, batch).states[b"ann"]
+    assert ann is not None
+    again = folded({b"ann": ann}, batch)
+    assert (again.follow_ups, again.replayed, again.states) == ([], 2, {b"ann": ann})
+
+
+def test_who_logs_in_under_the_name_she_had_is_not_forgotten_twice() -> None:
+    login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS, anonymous_id="ann")
+    forget = received(Forget(event_id="forget", user_id="ann", ts_ms=NOON_MS), first_offset=1)
+    assert folded({b"ann": state_after(login)}, forget).follow_ups == []
+
+
 def handed_over(anonymous: UserState, at: int) -> Inherit:
     """What Ann is told of an anonymous visitor when she logs in."""
     hand_over = HandOver(event_id=f"hand-{at}", user_id="anon", ts_ms=NOON_MS + at, heir_id="ann")
@@ -78,7 +111,8 @@ def test_a_login_brings_older_items_and_places_and_the_next_login_brings_nothing
     did = [at(number, f"i{number % 4}", "shop" if number % 2 else "web", "anon") for number in range(8)]
     anonymous = folded({}, received(*did), bounds).states[b"anon"]
     assert anonymous is not None
-    ann = state_after(at(20, "tea", "home", "ann"), at(21, "i1", "web", "ann"), bounds=bounds)
+    login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS + 22, anonymous_id="anon")
+    ann = state_after(at(20, "tea", "home", "ann"), at(21, "i1", "web", "ann"), login, bounds=bounds)
     first, again = handed_over(anonymous, 30), handed_over(anonymous, 40)
     merged = folded({b"ann": ann}, received(first, first_offset=50), bounds).states[b"ann"]
     assert merged is not None

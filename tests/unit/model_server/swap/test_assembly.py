@@ -1,5 +1,7 @@
 """One version, put together and warmed up."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,3 +71,17 @@ def test_what_drifts_is_shown_of_the_version_that_serves_alone() -> None:
     retired.hide()
     refresh(retired)  # its tasks end a moment later
     assert shown() is None
+
+
+def test_a_version_that_ends_is_freed_with_its_last_reader_and_not_by_the_collector() -> None:
+    assembly = assembled(ModelVersion("v1", Path("v1"), planted_model(TEXTS, WordEncoder())))
+    warm_up(assembly)
+    parts = (assembly.index, assembly.scorer, assembly.version.model.network, *assembly.counting.counters)
+    held = [weakref.ref(each) for each in parts]
+    gc.collect()
+    gc.disable()
+    try:
+        del assembly, parts
+        assert [each() for each in held] == [None] * len(held)
+    finally:
+        gc.enable()

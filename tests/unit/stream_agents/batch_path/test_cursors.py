@@ -84,6 +84,18 @@ def test_what_was_worked_out_on_a_failed_batch_is_void() -> None:
     assert cursors.admit(0, 100) is Admission.PROCESS
 
 
+def test_a_batch_that_fails_twice_takes_the_poll_behind_it_for_no_gap() -> None:
+    cursors = Cursors()
+    cursors.start(0, 100)
+    for _ in range(2):
+        assert cursors.admit(0, 100) is Admission.PROCESS
+        cursors.take(0, 200)
+        cursors.put_back(0)
+        assert cursors.admit(0, 200) is Admission.REWIND  # polled ahead, before the consumer went back
+
+    assert cursors.get(0) == 100
+
+
 def test_a_gap_behind_a_batch_in_hand_leaves_the_cursor_where_it_is() -> None:
     cursors = Cursors()
     cursors.start(0, 100)

@@ -22,6 +22,7 @@ class Bench:
     def __init__(self) -> None:
         self.cursors = Cursors()
         self.errors: dict[int, Exception] = {}  # by partition
+        self.not_begun: dict[int, Exception] = {}  # by partition, once
         self.ended: list[BaseException] = []
         self.rewound: list[tuple[int, int]] = []
         self.prepared: list[int] = []
@@ -50,8 +51,9 @@ class Bench:
 
     # as Upkeep
 
-    async def begin(self, _tp: TP) -> None:
-        """All is well."""
+    async def begin(self, tp: TP) -> None:
+        if tp.partition in self.not_begun:
+            raise self.not_begun.pop(tp.partition)
 
 
 @pytest.fixture
@@ -96,6 +98,14 @@ async def test_a_fatal_error_beside_a_passing_one_moves_no_cursor_of_either(benc
     await bench.rounds.delivered()
     assert bench.ended == [fatal]
     assert [bench.cursors.get(partition) for partition in (0, 1)] == [100, 100]
+
+
+async def test_a_partition_that_was_never_committed_goes_back_when_its_first_look_fails() -> None:
+    bench = Bench()
+    bench.not_begun[0] = TimeoutError()
+    assert await bench.rounds.prepare(polled(500)) == []
+    assert bench.rewound == [(0, 500), (1, 500)]
+    assert len(await bench.rounds.prepare(polled(500))) == 2
 
 
 async def test_what_was_polled_before_a_revocation_is_not_worked_out(bench: Bench) -> None:
