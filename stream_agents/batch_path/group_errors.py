@@ -37,5 +37,5 @@ def check_group(coordinator: Any) -> None:
         ) from error
     except TopicAuthorizationFailedError as error:
         raise KafkaError(
-            f"Kafka does not let this worker read {error}.", hint="Permit it READ on the topic."
+            f"Kafka does not let this worker read a topic: {error}.", hint="Permit it READ on the topic."
         ) from error

@@ -98,25 +98,6 @@ def test_generations_that_follow_one_another_under_load_lose_nothing(
     assert_golden(servers, topics, folders, users=300)
 
 
-def test_a_worker_that_had_nothing_to_fetch_for_an_hour_still_takes_over(
-    kafka: ResolvedKafka, topics: Topics, tmp_path: Path
-) -> None:
-    servers, folders = kafka.bootstrap_servers, [tmp_path / "owner", tmp_path / "idle"]
-    with agents(servers, topics, folders[0]) as owner:
-        owner.wait_ready()
-        with agents(servers, topics, folders[1], {"RIVERTEST_IDLE_S": "3600"}) as idle:
-            idle.wait_ready()
-            produce(servers, topics, Traffic(users=300).events(1_000))
-            works(idle)
-            owner.kill()
-            idle.wait(
-                lambda: idle.metric("riverrun_assigned_partitions") == topics.events.partitions, "it did not take over"
-            )
-            idle.wait_done()
-            assert idle.stop() == 0
-    assert_golden(servers, topics, folders)
-
-
 def test_a_standby_takes_over_without_restoring_what_it_already_has(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:

@@ -7,8 +7,6 @@ copies not even sent) and `written` (to RocksDB); and `restored`, after a write 
 RIVERTEST_SLOW_AGENT is `<topic>:<seconds>`: a plain Faust agent in the same application takes so long over each record.
 RIVERTEST_SLOW_APPEND_S is how long every append to the changelog takes at least.
 RIVERTEST_HELD is a file: no append begins while it exists. Its lines are the batches that were worked out meanwhile.
-RIVERTEST_IDLE_S is how many seconds longer than in truth aiokafka believes that nothing was fetched, whenever no fetch
-is under way.
 RIVERTEST_ORDERS is a folder: the worker does what its files are named after, once (`ORDERS`), and removes them.
 """
 
@@ -121,8 +119,6 @@ async def wire_with_faults(
             publisher=FaultyPublisher(parts.publisher, parts.hot.changelog, fault, partial(hold_up, held)),  # type: ignore[arg-type]  # as good
             table=FaultyTable(parts.table, fault),  # type: ignore[arg-type]  # as good
         )
-    if "RIVERTEST_IDLE_S" in os.environ:
-        look_idle(float(os.environ["RIVERTEST_IDLE_S"]))
     if "RIVERTEST_SLOW_AGENT" in os.environ:
         topic, seconds = os.environ["RIVERTEST_SLOW_AGENT"].split(":")
 
@@ -134,19 +130,6 @@ async def wire_with_faults(
     if folder := os.environ.get("RIVERTEST_ORDERS"):
         wired.app.task(partial(obey, wired.app.consumer, parts.hot.source, Path(folder)))
     return wired
-
-
-def look_idle(seconds: float) -> None:
-    """Let every consumer of this process look idle for so long, whenever it fetches nothing."""
-    from aiokafka.consumer.subscription_state import SubscriptionState  # noqa: PLC0415  # as late as the wiring
-
-    truly = SubscriptionState.fetcher_idle_time.fget
-
-    def fetcher_idle_time(state: Any) -> float:
-        idle_s = float(truly(state))
-        return idle_s + seconds if idle_s else 0.0
-
-    SubscriptionState.fetcher_idle_time = property(fetcher_idle_time)
 
 
 ORDERS: Mapping[str, Callable[..., Any]] = {
