@@ -209,10 +209,15 @@ def folder_of(state_dir: Path, role: str, topic_id: str) -> Path:
         topic_id: Kafka's id of it.
     """
     wanted = state_dir / f"{role}-{topic_id}"
-    for other in state_dir.glob(f"{role}-*"):
-        if other != wanted:
-            remove_folder(other)
+    remove_all(state_dir, role, but=wanted)
     return wanted
+
+
+def remove_all(state_dir: Path, role: str, but: Path | None = None) -> None:
+    """Remove what was kept of topics that had this role, except one folder."""
+    for folder in state_dir.glob(f"{role}-*"):
+        if folder != but:
+            remove_folder(folder)
 
 
 def _row(found: bytes) -> Row:

@@ -16,6 +16,7 @@ from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
+from stream_agents.state_folder import START_OVER
 
 BEGIN_MAX_AGE_S: Final = 1.0
 
@@ -91,5 +92,5 @@ def _ahead_of(source: TP, newest: int, head: int) -> StateError:
     return StateError(
         f"The state has seen offset {newest} of partition {source.partition} of {source.topic}, which ends at {head}: "
         "the topic was deleted and made again.",
-        hint="Stop all agents, delete the changelog topic and the state folders, run `riverrun topics apply`.",
+        hint=START_OVER,
     )

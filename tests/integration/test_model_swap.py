@@ -1,4 +1,4 @@
-"""Model versions swapped under a real model server on a real Kafka, while requests flow.
+"""Model versions swapped under a real model server on a real Kafka, while events flow.
 
 `SWAPS=1000 pytest -s tests/integration/test_model_swap.py` is the long run that DECISIONS.md records.
 """
@@ -17,12 +17,14 @@ import pytest
 
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topics import Topics
+from tests.support.agents import agents
 from tests.support.model_server import ModelServerProcess, model_server, offer
 from tests.support.swapping import TITLES, Traffic, Versions, traffic
 
 SWAPS: Final = int(os.environ.get("SWAPS", "60"))
 ROUND: Final = min(50, SWAPS // 4)  # swaps
 AT_ONCE: Final = 5
+COLD_S: Final = 3.0  # what just started is slow, and not the swaps' doing
 
 
 def held(server: ModelServerProcess) -> dict[str, int]:
@@ -49,7 +51,7 @@ def swap(flow: Traffic, versions: Versions, names: "cycle[str]") -> float:
 
 
 def say(flow: Traffic, measured: list[dict[str, int]]) -> None:
-    """One line of JSON: how many, what the server holds, and p50, p99 and the slowest from request to list in ms."""
+    """One line of JSON: how many, what the server holds, and p50, p99 and the slowest from event to list in ms."""
     late = {kind: np.percentile(flow.after_ms(kind), (50, 99, 100)).tolist() for kind in ("calm", "swapping")}
     swaps, requests = AT_ONCE * (ROUND // AT_ONCE) * len(measured), len(flow.asked)
     sys.stdout.write(json.dumps({"swaps": swaps, "requests": requests, **measured[-1], "late_ms": late}) + "\n")
@@ -63,10 +65,13 @@ def test_swaps_under_load_drop_nothing_mix_nothing_and_leave_nothing_behind(
     address, names = kafka.bootstrap_servers, cycle((versions.unlike, versions.alike))
     offer(address, topics, TITLES)
     with (
+        agents(address, topics, tmp_path / "agents") as worker,
         model_server(address, topics, versions.folder, tmp_path / "log") as server,
-        traffic(address, topics) as flow,
+        traffic(address, topics, agents=True) as flow,
     ):
+        worker.wait_ready()
         server.wait_ready()
+        flow.flow(COLD_S)
         measured = []
         for _ in range(SWAPS // ROUND):  # calm and busy in turns: the machine's own moods hit both
             for _ in range(ROUND // AT_ONCE):

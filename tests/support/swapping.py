@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from kafka import KafkaConsumer, KafkaProducer
 
+from app.contracts.events import View, encode_event
 from app.contracts.recommendations import Recommendations, decode_recommendations
 from app.interests.state import Kind, encode_state
 from app.kafka.topics import Topics
@@ -78,7 +79,7 @@ def _theme_of(item_id: str) -> int:
 
 @dataclass(frozen=True)
 class Answer:
-    """A list, and how long after its request it left, in milliseconds."""
+    """A list, and how long after what asked for it Kafka had it, in milliseconds."""
 
     lists: Recommendations
     after_ms: int
@@ -89,9 +90,10 @@ class Traffic:
     """Strangers who see one film each, and their lists.
 
     Args:
-        producer: of score requests.
+        producer: of events or score requests.
         consumer: of recommendations.
         topics: where.
+        agents: whether stream agents run; then what is sent are events, otherwise score requests.
         asked: who, of which film.
         answers: by whom.
         last: the newest list's version.
@@ -100,6 +102,7 @@ class Traffic:
     producer: KafkaProducer
     consumer: KafkaConsumer
     topics: Topics
+    agents: bool = False
     asked: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     last: str = ""
@@ -123,11 +126,12 @@ class Traffic:
     def _ask(self, kind: str, number: int) -> None:
         user_id, film = f"{kind}-{number}", f"film-{number % 40}"
         self.asked[user_id] = film
-        self.producer.send(
-            self.topics.score_requests.name,
-            key=user_id.encode(),
-            value=encode_state(state_of((Kind.VIEW, film), version=number)),
-        )
+        if self.agents:
+            seen = View(event_id=user_id, user_id=user_id, item_id=film, ts_ms=int(time.time() * 1_000))
+            topic, value = self.topics.events, encode_event(seen)
+        else:
+            topic, value = self.topics.score_requests, encode_state(state_of((Kind.VIEW, film), version=number))
+        self.producer.send(topic.name, key=user_id.encode(), value=value)
 
     def walk(self, steps: int, visitors: int) -> None:
         """Visitors see one film of a theme after the other, each once the list before it is there."""
@@ -147,7 +151,8 @@ class Traffic:
             for record in records:
                 lists = decode_recommendations(record.value)
                 if lists.user_id in self.asked:
-                    after_ms = record.timestamp - (lists.requested_ts_ms or 0)
+                    since_ms = lists.cause.received_ts_ms if self.agents else lists.requested_ts_ms or 0
+                    after_ms = record.timestamp - since_ms
                     self.answers.setdefault(lists.user_id, []).append(Answer(lists, after_ms))
                     self.last = lists.model_version
 
@@ -182,12 +187,12 @@ class Traffic:
 
 
 @contextmanager
-def traffic(bootstrap_servers: str, topics: Topics) -> Iterator[Traffic]:
-    """Connected until the block ends."""
+def traffic(bootstrap_servers: str, topics: Topics, *, agents: bool = False) -> Iterator[Traffic]:
+    """Connected until the block ends; see `Traffic` for `agents`."""
     producer = KafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", linger_ms=0)
     consumer = reader(bootstrap_servers, topics.recommendations)
     try:
-        yield Traffic(producer, consumer, topics)
+        yield Traffic(producer, consumer, topics, agents)
     finally:
         producer.close(5)
         consumer.close()
