@@ -121,7 +121,7 @@ def _admin(bootstrap_servers: str) -> Iterator[Any]:
         )
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_servers=answer.address,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             bootstrap_timeout_ms=REQUEST_TIMEOUT_MS,
         )

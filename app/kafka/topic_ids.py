@@ -26,7 +26,7 @@ def topic_ids(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, str]:
     timeout_ms = int(1000 * TIMEOUT_S)
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_servers=answer.address,
             request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms,
         )  # fmt: skip
         try:

@@ -26,6 +26,7 @@ class ChangelogReader:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers, group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=50,
+            request_timeout_ms=int(1_000 * self._timeout_s / 3),  # a host that hangs leaves time for others
         )  # fmt: skip
         async with asyncio.timeout(self._timeout_s):
             await consumer.start()

@@ -48,6 +48,8 @@ class Upkeep:
         head = (await self.log_ends(source))[source]
         if newest >= head:
             raise _ahead_of(source, newest, head)
+        # Also where the rest cannot be done yet: a partition that waits has a lag that alerts can see.
+        self.parts.observer.head_seen(source.partition, head)
         await self.parts.check_topics(BEGIN_MAX_AGE_S)
         await self._assert_overruled(source.partition)
 
@@ -59,12 +61,14 @@ class Upkeep:
             LeaseLost, aiokafka.errors.KafkaError: not now.
         """
         changelog = TP(self.parts.hot.changelog, source.partition)
+        asked_ms = self.parts.now_ms()
         ends = await self.log_ends(source, changelog)
         newest = self._newest_source_offset(source.partition)
         if newest >= ends[source]:
             raise _ahead_of(source, newest, ends[source])
         self._tell_head(source, ends[source])
         await self.delivery.heal_idle(source.partition, ends[changelog], newest)
+        self.parts.table.note_read_until(source.partition, asked_ms)
 
     async def _assert_overruled(self, partition: int) -> None:
         overruled = self.restorer.overruled(partition)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.kafka.probe import CORRELATION_ID, probe
+from app.kafka.probe import CORRELATION_ID, Answer, probe
 
 
 @contextmanager
@@ -76,4 +76,21 @@ def test_an_address_where_nobody_is_is_told_at_once(address: str, why: str) -> N
 
 def test_one_broker_of_several_is_enough() -> None:
     with server(metadata(CORRELATION_ID, 3)) as address:
-        assert probe(f"127.0.0.1:1,{address}", 1.0).ok
+        answer = probe(f"127.0.0.1:1,{address}", 1.0)
+    assert answer == Answer(address=address)
+
+
+def test_hosts_that_hang_take_no_time_from_the_one_that_answers() -> None:
+    with server(None) as first, server(None) as second, server(metadata(CORRELATION_ID, 3)) as alive:
+        started = time.monotonic()
+        answer = probe(f"{first},{second},{alive}", 5.0)
+        assert time.monotonic() - started < 2.5
+    assert answer == Answer(address=alive)
+
+
+def test_hosts_that_all_hang_take_the_time_of_one() -> None:
+    with server(None) as first, server(None) as second:
+        started = time.monotonic()
+        answer = probe(f"{first},{second}", 0.3)
+        assert time.monotonic() - started < 0.55
+    assert answer.why == f"{first}: no answer within 0.3 s; {second}: no answer within 0.3 s"
