@@ -1,6 +1,8 @@
 """A data set as live traffic: its catalog and its events, in time order, into Kafka.
 
-Event ids are derived from the data set and the place in it, so a repeated replay is recognised as one.
+Event ids are made of the data set's fingerprint and the place in it, so two files of one name have different ones. A
+repetition is recognised only as far as the agents remember, which is the newest 32 ids of each user: of whoever has
+more events than that, a second replay counts all of them again.
 """
 
 import asyncio
@@ -40,6 +42,7 @@ _EVENT_TYPES: Final[Mapping[Kind, type[View | Click | RemoveFromCart | Like | Di
     Kind.DISLIKE: Dislike,
 }
 _MOST_IN_FLIGHT: Final = 20_000
+_FINGERPRINT_CHARACTERS: Final = 16  # 64 bits
 
 
 def replay_producer(access: KafkaAccess) -> AIOKafkaProducer:
@@ -62,7 +65,7 @@ def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:
         )
     for number in range(start, stop):
         common = {
-            "event_id": f"{dataset.name}-{number}",
+            "event_id": f"{dataset.fingerprint[:_FINGERPRINT_CHARACTERS]}-{number}",
             "user_id": log.user_ids[log.users[number]],
             "ts_ms": int(log.ts_ms[number]),
             "item_id": log.item_ids[log.items[number]],

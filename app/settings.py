@@ -186,11 +186,13 @@ class GatewaySettings(_Section):
     ack_timeout_s: float = Field(5.0, gt=0, description="a POST that Kafka does not take for this long gets 503")
     max_streams: int = Field(10_000, ge=1, description="open streams; beyond, more get 503")
     slow_client_s: float = Field(10.0, gt=0, description="a stream whose socket takes nothing for this long is dropped")
-    keep_interests: bool = Field(False, description="keep what is known of each user, for the demo's page")
+    keep_interests: bool = Field(
+        False, description="keep what is known of each user, for the demo's page; off: what was kept is removed"
+    )
     scrape: str = Field(
         "",
         pattern=r"^(\s*https?://[^,\s]+\s*(,|$))*\s*$",
-        description="/metrics addresses for /v1/pipeline, comma-separated; empty: none",
+        description="/metrics addresses for /v1/pipeline, comma-separated; a name is all it stands for; empty: none",
     )
     access_log: bool = Field(False, description="a log line for each request; never with a token in it")
     write_buffer_mb: int = Field(16, ge=1, description="RocksDB write buffer, three per topic kept")

@@ -1,6 +1,7 @@
-"""The folder of a process's RocksDB tables: one process at a time."""
+"""The folder of a process's RocksDB tables: one process at a time, and nothing in it that is out of date."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Final
 from app.errors import SettingsError, StateError
 
 LOCK_FILE: Final = "lock"
+_CONDEMNED: Final = ".gone"
+
+MAX_UNREAD_MS: Final = 43_200_000
+"""What was not read on for so long is read from the beginning of its topic: whoever missed a tombstone would keep a
+forgotten user. Half of a tombstone's life (delete.retention.ms in infra/kafka/topics.yml)."""
 
 
 @contextmanager
@@ -34,3 +40,13 @@ def claimed_folder(folder: Path, setting: str) -> Iterator[Path]:
                 f"Another process uses the state folder {folder}.", hint=f"Give each process its own: set {setting}."
             ) from error
         yield folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Rename it first: half a database under its old name would be opened by the next start."""
+    condemned = folder.with_suffix(_CONDEMNED)
+    if condemned != folder:
+        if condemned.exists():
+            shutil.rmtree(condemned)
+        folder.rename(condemned)
+    shutil.rmtree(condemned)

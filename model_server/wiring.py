@@ -21,6 +21,7 @@ from app.interpreter import tune_interpreter
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.permissions import SCORE
 from app.kafka.publisher import Publisher, connected_producer, unreachable
+from app.kafka.stopping import stop_consumer
 from app.kafka.tail import open_tail
 from app.observability import Metrics, ObservabilityServer
 from app.settings import Settings
@@ -41,7 +42,6 @@ from model_server.worker import Means, Topology, Worker
 
 GROUP: Final = SCORE.group
 _GRACE_S: Final = 8.0
-_CLOSE_S: Final = 5.0
 _MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -182,13 +182,12 @@ async def _group_consumer(installation: Installation) -> AsyncIterator[AIOKafkaC
     try:
         await consumer.start()
     except KafkaConnectionError as error:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise await unreachable(installation.access) from error
     try:
         yield consumer
     finally:
-        # Leaves the group, so that the others take over at once; with the broker away it would wait for long.
-        await asyncio.wait({asyncio.create_task(consumer.stop())}, timeout=_CLOSE_S)
+        await stop_consumer(consumer)
 
 
 async def _until_stopped(stop: asyncio.Event, worker: "asyncio.Task[None]", others: "list[asyncio.Task[None]]") -> None:

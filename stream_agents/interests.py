@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.contracts.dead_letters import encode_dead_letter
-from app.contracts.events import Event, encode_event
+from app.contracts.events import Event
 from app.errors import StateError
 from app.interests.draft import Bounds
 from app.interests.fold import Folded, UserEvents, fold
 from app.interests.intake import IntakeLimits, Refusal, SourceRecord, by_user, dead_letter, take_in
-from app.interests.shrink import halved
+from app.interests.shrink import encode_fitting, halved
 from app.interests.state import UserState, decode_state, encode_state
 from app.kafka.outgoing import Outgoing
 from app.kafka.partitions import partition_of
@@ -71,7 +71,8 @@ class InterestsProcess:
 
     Attributes:
         home: the partition of a user's key.
-        max_row_bytes: largest state that fits into a message; a larger one loses its oldest items.
+        max_row_bytes: largest state that fits into a message; a larger one loses its oldest items, as does a larger
+            inheritance.
     """
 
     limits: IntakeLimits
@@ -118,7 +119,7 @@ class InterestsProcess:
 
     def _follow_up(self, event: Event) -> Outgoing:
         key = event.user_id.encode()
-        return Outgoing(self.routes.events, self.home(key), key, encode_event(event))
+        return Outgoing(self.routes.events, self.home(key), key, encode_fitting(event, self.max_row_bytes))
 
     def _dead_letter(self, refusal: Refusal, partition: int) -> Outgoing:
         key = refusal.record.key

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from app.observability import Metrics
 from stream_agents import metrics as table
 from stream_agents.interests import BatchSummary
-from stream_agents.progress import Progress
+from stream_agents.progress import Progress, ready
 
 log = logging.getLogger("riverrun.agents")
 
@@ -58,7 +58,7 @@ class AgentsObserver:
             self._progress.restoring = False
             self._progress.advanced_s = self._progress.looked_s = self._now_s()
             self._metrics.gauge(table.ASSIGNED).set(len(partitions))
-            self._metrics.gauge(table.READY).set(1 if partitions else 0)
+            self._tell_ready()
 
     def not_serving(self) -> None:
         """Nothing can be served now: no assignment, recovery under way, or no lease."""
@@ -66,7 +66,7 @@ class AgentsObserver:
             log.info("no longer serving partitions %s", _numbers(self._progress.serving))
             self._progress.serving = frozenset()
             self._metrics.gauge(table.ASSIGNED).set(0)
-            self._metrics.gauge(table.READY).set(0)
+            self._tell_ready()
 
     def positioned(self, partition: int, committed_offset: int) -> None:
         """A partition continues at the group's committed offset."""
@@ -95,6 +95,7 @@ class AgentsObserver:
         if self._progress.trouble:
             log.info("delivering again")
             self._progress.trouble = ""
+            self._tell_ready()
 
     def retrying(self, reason: str) -> None:
         """Something could not be delivered and is tried again."""
@@ -102,6 +103,7 @@ class AgentsObserver:
         if reason != self._progress.trouble:
             log.warning("trying again: %s", reason)
         self._progress.trouble = reason
+        self._tell_ready()
 
     def rows_restored(self, partition: int, rows: int) -> None:
         """Changelog rows were read into the table."""
@@ -119,6 +121,10 @@ class AgentsObserver:
         self._progress.committed = self._progress.committed | dict(next_offsets)
         self._progress.advanced_s = self._now_s()
         self._metrics.gauge(table.COMMIT_TIME).set(self._wall_s())
+
+    def _tell_ready(self) -> None:
+        """The gauge says what /readyz says."""
+        self._metrics.gauge(table.READY).set(1 if ready(self._progress).ok else 0)
 
 
 def _numbers(partitions: Iterable[int]) -> str:

@@ -13,6 +13,12 @@ from typing import Final
 from app.errors import StateError
 
 IDS_FILE: Final = "topic-ids.json"
+START_OVER: Final = (
+    "Its offsets began anew, and whatever was worked out from the old ones must go (docs/operations.md, Events made "
+    "anew): stop agents, model servers and gateways; delete the topics interests-changelog (its whole name is in "
+    "`riverrun topics list`), score-requests and recommendations, and every state folder of the agents; run "
+    "`riverrun topics apply`; start again."
+)
 
 
 def check_topic_ids(folder: Path, ids: Mapping[str, str]) -> None:
@@ -31,8 +37,7 @@ def check_topic_ids(folder: Path, ids: Mapping[str, str]) -> None:
         if known.get(topic, topic_id) != topic_id:
             raise StateError(
                 f"The topic {topic} was deleted and made again since the state in {folder} was built.",
-                hint="Its offsets began anew. Stop all agents; delete both topics (events, changelog) "
-                f"and every state folder like {folder}; run `riverrun topics apply`; start again.",
+                hint=START_OVER,
             )
     merged = known | dict(ids)
     if merged != known:

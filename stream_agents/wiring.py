@@ -35,6 +35,11 @@ from stream_agents.topic_watch import TopicWatch
 
 LEASE_SHARE: Final = 0.6  # of the session timeout; measured, see docs/operations.md
 COMMIT_INTERVAL_S: Final = 1.0
+# aiokafka leaves the group when nothing was fetched for so long, and does not come back before something is. But a
+# worker without the lease (Kafka was away) or without partitions (a spare one) fetches nothing until it has joined:
+# it would wait for ever. The watchdog sees to workers that are stuck. aiokafka keeps this to itself; how long the
+# broker waits for members in a rebalance is another setting (rebalance_timeout_ms; Faust's default, 60 s).
+IDLE_FOR_EVER_S: Final = 1e9
 TABLE_NAME: Final = "interests"
 
 
@@ -91,6 +96,7 @@ async def wire_agents(
             lease=Lease(lease_s),
             observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
             check_topics=_topic_watch(config).check,
+            now_ms=_now_ms,
             on_failure=on_failure,
         )
     )
@@ -135,7 +141,9 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
         table_standby_replicas=config.agents.standby_replicas,
         broker_session_timeout=session_s,
         broker_heartbeat_interval=config.kafka.heartbeat_interval_ms / 1000,
+        broker_max_poll_interval=IDLE_FOR_EVER_S,
         broker_request_timeout=session_s + 1,  # Faust wants at least the session timeout
+        producer_request_timeout=session_s + 1,  # 20 minutes by default, also for a host that hangs while it starts
         broker_commit_interval=COMMIT_INTERVAL_S,
         consumer_max_fetch_size=config.agents.fetch_max_bytes,
         stream_wait_empty=True,
@@ -163,5 +171,9 @@ def _interests_table(app: BatchApp, config: AgentsConfig) -> Any:
         options={"driver": "rocksdict"},
     )
     # Faust's own options reach neither the write-ahead log nor compaction.
-    table.data.rocksdb_options = PartitionDatabase(config.agents.write_buffer_mb * MB)
+    table.data.rocksdb_options = PartitionDatabase(config.agents.write_buffer_mb * MB, _now_ms)
     return table
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -25,6 +25,8 @@ def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
 ) -> None:
     """Send a data set's newest events to Kafka, in time order, as live traffic.
 
+    Once: a second replay of the same events counts again for every user who has more than 32 of them.
+
     Needs RIVERRUN_KAFKA__BOOTSTRAP_SERVERS and its topics (`riverrun topics apply`).
     """
     from app.contracts.events import Event  # noqa: PLC0415  # --help stays fast

@@ -5,7 +5,6 @@ A whole column is converted at once where all is well; only where something is o
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -16,9 +15,6 @@ from numpy.typing import NDArray
 from app.errors import DataError
 
 MAX_ID_LENGTH: Final = 256
-LATEST_MS: Final = 32_503_680_000_000  # the year 3000, as in app.contracts.events
-# Epoch numbers below this are seconds: as milliseconds they would lie before April 1973.
-_SECONDS_BELOW: Final = 1e11
 
 T = TypeVar("T")
 
@@ -52,7 +48,7 @@ class Column:
 
     def error(self, row: int, wanted: str) -> DataError:
         """What to raise about the cell in this row (from 0)."""
-        value = _plain(self.values.slice(row, 1)).to_pylist()[0]
+        value = plain(self.values.slice(row, 1)).to_pylist()[0]
         got = "nothing" if is_missing(value) else repr(value)[:80]
         return DataError(
             f"{self.source} {self.where(row)}, column {self.name!r}: got {got}, wanted {wanted}.",
@@ -61,7 +57,7 @@ class Column:
 
     def cells(self) -> list[Any]:
         """The cells as Python values."""
-        cells: list[Any] = _plain(self.values).to_pylist()
+        cells: list[Any] = plain(self.values).to_pylist()
         return cells
 
     def converted(self, convert: Callable[[Any], T], wanted: str) -> list[T]:
@@ -119,30 +115,11 @@ def optional_ids(column: Column) -> pa.Array:
 
 def numbers(column: Column) -> NDArray[np.float32]:
     """The cells as numbers, NaN where nothing is."""
-    quick = _as_floats(column)
+    quick = as_floats(column)
     if quick is not None and not np.isinf(quick).any():
         return quick.astype(np.float32)
-    values = column.optional(_finite, "a number")
+    values = column.optional(finite, "a number")
     return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
-
-
-def times_ms(column: Column) -> NDArray[np.int64]:
-    """The cells as milliseconds since 1970: epoch seconds or milliseconds, ISO 8601, or timestamps.
-
-    Seconds and milliseconds are told apart by the largest value; a time without a zone is UTC.
-    """
-    result = _quick_times(column)
-    if result is None:
-        wanted = "epoch seconds, epoch milliseconds or an ISO 8601 time"
-        moments = column.converted(_moment, wanted)
-        unit = _unit_ms(max((abs(one) for one in moments if isinstance(one, float)), default=0))
-        # As Python's integers: a number beyond 64 bits is told as one that is too late.
-        whole = [_to_ms(moment, unit) for moment in moments]
-        result = np.array([min(max(one, -1), LATEST_MS + 1) for one in whole], dtype=np.int64)
-    outside = (result < 0) | (result > LATEST_MS)
-    if outside.any():
-        raise column.error(int(outside.argmax()), "a time from 1970 to 3000")
-    return result
 
 
 def kinds(column: Column, names: dict[str, int]) -> NDArray[np.int8]:
@@ -168,7 +145,7 @@ def _is_text(values: pa.Array | pa.ChunkedArray) -> bool:
     return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
 
 
-def _as_floats(column: Column) -> NDArray[np.float64] | None:
+def as_floats(column: Column) -> NDArray[np.float64] | None:
     """The cells as floats, NaN where nothing is; None where they cannot be all at once, or say NaN in words."""
     values = column.values
     is_text = _is_text(values)
@@ -185,36 +162,11 @@ def _as_floats(column: Column) -> NDArray[np.float64] | None:
     return None if said_nan else result
 
 
-def _quick_times(column: Column) -> NDArray[np.int64] | None:
-    """The whole column at once, where it is all numbers or all alike timestamps; None where it is not."""
-    if column.values.null_count or not len(column.values):
-        return None
-    floats = _as_floats(column)
-    if floats is not None:
-        if not np.isfinite(floats).all():
-            return None
-        unit = _unit_ms(float(np.abs(floats).max()))
-        return np.clip(np.rint(floats * unit), -1, LATEST_MS + 1).astype(np.int64)
-    values = _plain(column.values)
-    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
-        try:
-            moments = values.cast(kind)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            continue
-        result: NDArray[np.int64] = moments.cast(pa.int64()).to_numpy() // 1_000
-        return result
-    return None
-
-
-def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Moments as Python has them: of nanoseconds, microseconds are left."""
     if pa.types.is_timestamp(values.type) and values.type.unit == "ns":
         return values.cast(pa.timestamp("us", values.type.tz), safe=False)
     return values
-
-
-def _unit_ms(largest: float) -> int:
-    return 1_000 if largest < _SECONDS_BELOW else 1
 
 
 def _identifier(value: Any) -> str:
@@ -234,28 +186,13 @@ def _word(part: Any) -> str:
     return "" if part is None else str(part).strip()
 
 
-def _finite(value: Any) -> float:
+def finite(value: Any) -> float:
+    """The value as a number.
+
+    Raises:
+        ValueError: it is none, or infinite, or NaN.
+    """
     number = float(value)
     if not np.isfinite(number):
         raise ValueError(value)
     return number
-
-
-def _moment(value: Any) -> float | datetime:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, str):
-        try:
-            return _finite(value)
-        except ValueError:
-            return datetime.fromisoformat(value)
-    if isinstance(value, bool):
-        raise ValueError(value)
-    return _finite(value)
-
-
-def _to_ms(moment: float | datetime, unit: int) -> int:
-    if isinstance(moment, datetime):
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return round(aware.timestamp() * 1_000)
-    return round(moment * unit)

@@ -17,6 +17,7 @@ from app.data.columns import Column
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.mapping import ATTRIBUTE, ColumnMapping
 from app.data.table_files import column_batches, column_names, table_files
+from app.data.times import times_ms
 from app.errors import DataError
 from app.interests.state import Kind
 
@@ -61,7 +62,7 @@ def _batches(fields: Mapping[Path, dict[str, str]]) -> Iterator[pa.RecordBatch]:
             whole = batch(
                 users=users.cast(id_type or users.type),
                 items=items.cast(id_type or items.type),
-                ts_ms=columns.times_ms(table["ts"]),
+                ts_ms=times_ms(table["ts"]),
                 kinds=kinds,
                 amounts=amounts,
             )

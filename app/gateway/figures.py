@@ -1,9 +1,10 @@
 """How the pipeline is doing, from the metrics of its processes: what the page's small plots show. Pure."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import Final
 
 from msgspec import Struct, field
@@ -62,7 +63,7 @@ class Page:
 
     Attributes:
         process: whose it is.
-        samples: by name; a bucket's name carries its bound.
+        samples: by name; a bucket's name carries its bound. What is no number is left out.
         model_version: of a model server.
     """
 
@@ -72,30 +73,45 @@ class Page:
 
 
 def read_page(text: str) -> Page:
-    """Read a page."""
+    """Read a page.
+
+    Raises:
+        ValueError, LookupError: it is none of riverrun's.
+    """
     samples: defaultdict[str, float] = defaultdict(float)
     model_version = None
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name in _READ:
+            if sample.name in _READ and isfinite(sample.value):
                 bound = sample.labels.get("le")
-                samples[sample.name if bound is None else _bucket(bound)] += sample.value
+                samples[sample.name if bound is None else _bucket(float(bound))] += sample.value
             elif sample.name == _MODEL:
                 model_version = sample.labels["version"]
     return Page(AGENTS if _EVENTS in samples else MODEL_SERVER, dict(samples), model_version)
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """A page, and when it was read (monotonic)."""
+
+    page: Page
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Moment:
+    """Sums since the history began, and how much a second they grew just now."""
+
     at_s: float
     sums: Mapping[str, float]
+    rates: Mapping[str, float]
 
 
 class History:
     """The pages of the last seconds, as sums that never fall: a process that starts again starts at nothing."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Page] = {}
+        self._last: dict[str, _Seen] = {}
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._moments: deque[_Moment] = deque()
 
@@ -103,16 +119,20 @@ class History:
         """Take in the pages of one moment.
 
         Args:
-            pages: by address; those that did not answer are missing.
+            pages: by address, one process at each; those that did not answer are missing.
             now_s: monotonic.
         """
+        rates: defaultdict[str, float] = defaultdict(float)
         for address, page in pages.items():
             before = self._last.get(address)
-            for name, value in page.samples.items():
-                then = value if before is None else before.samples.get(name, 0.0)
-                self._sums[name] += value - then if value >= then else value
-            self._last[address] = page
-        self._moments.append(_Moment(now_s, dict(self._sums)))
+            if before is not None:
+                # Not since the moment before: what did not answer for a while has grown all that time.
+                seconds = max(now_s - before.at_s, _SHORTEST_S)
+                for name, growth in _growth(before.page, page):
+                    self._sums[name] += growth
+                    rates[name] += growth / seconds
+            self._last[address] = _Seen(page, now_s)
+        self._moments.append(_Moment(now_s, dict(self._sums), rates))
         while len(self._moments) > 2 and now_s - self._moments[1].at_s >= _WINDOW_S:  # noqa: PLR2004  # a span has two ends
             self._moments.popleft()
 
@@ -129,20 +149,19 @@ class History:
             streams_open: the gateway's own.
             now_ms: ms since 1970.
         """
-        oldest, before, last = self._moments[0], self._moments[-2], self._moments[-1]
-        last_s = max(last.at_s - before.at_s, _SHORTEST_S)
-        recent, window = _grown(before, last), _grown(oldest, last)
+        last = self._moments[-1]
+        window = _grown(self._moments[0], last)
         scored = window[_USERS_SCORED]
         newest = [page.model_version for page in pages.values() if page.model_version]
         return Figures(
             ts_ms=now_ms,
-            events_per_s=round(recent[_EVENTS] / last_s, 1),
+            events_per_s=round(last.rates.get(_EVENTS, 0.0), 1),
             lag_events=int(_now(pages, _LAG_EVENTS)),
             lag_requests=int(_now(pages, _LAG_REQUESTS)),
             batch_events_mean=_mean(window, _BATCH_EVENTS),
             batch_users_mean=_mean(window, _BATCH_USERS),
             freshness_ms=_percentiles(window),
-            lists_per_s=round(recent[_USERS_SCORED] / last_s, 1),
+            lists_per_s=round(last.rates.get(_USERS_SCORED, 0.0), 1),
             streams_open=streams_open,
             dead_letters_total=int(_now(pages, _DEAD_LETTERS)),
             fallback_share=round(window[_FALLBACK] / scored, 4) if scored else None,
@@ -170,13 +189,20 @@ def percentile(buckets: Sequence[tuple[float, float]], share: float) -> float | 
     return None
 
 
+def _growth(before: Page, now: Page) -> Iterator[tuple[str, float]]:
+    """How much each sample has grown; a lower one is that of a process which started again."""
+    for name, value in now.samples.items():
+        then = before.samples.get(name, 0.0)
+        yield name, value - then if value >= then else value
+
+
 def _grown(first: _Moment, last: _Moment) -> Mapping[str, float]:
     grown = {name: value - first.sums.get(name, 0.0) for name, value in last.sums.items()}
     return defaultdict(float, grown)
 
 
 def _percentiles(window: Mapping[str, float]) -> Percentiles | None:
-    prefix = _bucket("")
+    prefix = f"{_FRESHNESS}_bucket "
     buckets = sorted((float(name[len(prefix) :]), count) for name, count in window.items() if name.startswith(prefix))
     p50, p95 = percentile(buckets, 0.50), percentile(buckets, 0.95)
     if p50 is None or p95 is None:
@@ -184,7 +210,7 @@ def _percentiles(window: Mapping[str, float]) -> Percentiles | None:
     return Percentiles(round(p50 * _MS_PER_S, 1), round(p95 * _MS_PER_S, 1))
 
 
-def _bucket(bound: str) -> str:
+def _bucket(bound: float) -> str:
     return f"{_FRESHNESS}_bucket {bound}"
 
 

@@ -15,11 +15,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from app.errors import KafkaForbidden, KafkaUnreachable, TopicMismatch
-from app.gateway.replica import MAX_UNREAD_MS, TopicRecord
+from app.gateway.replica import TopicRecord
 from app.kafka.access import KafkaAccess
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.tail import open_tail
 from app.kafka.topics import TopicSpec
+from app.state_folder import MAX_UNREAD_MS
 
 CLIENT_ID: Final = "riverrun-gateway"
 FETCH_WAIT_MS: Final = 5

@@ -1,5 +1,7 @@
-"""What is known of a user, newest first: the states that the agents publish, kept for a page that shows them.
+"""What is known of a user, newest first: the agents' states, kept for a page that shows them.
 
+They come from the changelog of the agents' table. It is compacted, so that a gateway that is new, or was away for
+long, reads everybody's; `score-requests` has the same bytes, but only of who did something within a day.
 Off unless asked for: lists need none of this, and it is what a visitor did.
 """
 
@@ -13,11 +15,12 @@ from msgspec import Struct
 
 from app.errors import StateError
 from app.gateway import metrics as table
-from app.gateway.replica import Replica, TopicRecord, folder_of
+from app.gateway.replica import Replica, TopicRecord, folder_of, remove_all
 from app.interests.state import NEVER_SEEN, UserState, decode_queries, decode_state
 from app.observability import Metrics
 
-ROLE: Final = "score-requests"
+ROLE: Final = "interests-changelog"
+_FORMER_ROLE: Final = "score-requests"  # where the states were read from until November 2026
 
 
 class ShownInteraction(Struct, frozen=True):
@@ -63,6 +66,12 @@ def interests_view(user_id: str, state: UserState) -> InterestsView:
     return InterestsView(user_id, state.state_version, interactions, queries)
 
 
+def remove_interests(state_dir: Path) -> None:
+    """Keep nothing any more of what visitors did."""
+    for role in (ROLE, _FORMER_ROLE):
+        remove_all(state_dir, role)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InterestsParts:
     """What the keeper works with; `clock_ms` is ms since 1970."""
@@ -78,6 +87,7 @@ class InterestsKeeper:
 
     def __init__(self, parts: InterestsParts, topic_id: str) -> None:
         self._parts = parts
+        remove_all(parts.state_dir, _FORMER_ROLE)
         self._replica = self._open(topic_id)
 
     def offsets(self) -> Mapping[int, int]:

@@ -1,5 +1,6 @@
 """The endpoints for items."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -16,7 +17,7 @@ _DEFAULT_SAMPLE: Final = 24
 _MAX_SEED: Final = 1 << 53
 
 NO_ITEM: Final = Problem(404, "unknown_item", "The catalog has no such item.")
-ASK_FOR_ITEMS: Final = Problem(422, "invalid_request", "Say ids=a,b,c or query=... or sample=24.")
+ASK_FOR_ITEMS: Final = Problem(422, "invalid_request", "Say ids=a,b,c or id=a&id=b or query=... or sample=24.")
 
 
 class ItemEndpoints:
@@ -34,7 +35,7 @@ class ItemEndpoints:
         return refused(NO_ITEM) if whole is None else answer(whole)
 
     async def items(self, request: Request) -> Response:
-        """`GET /v1/items?ids=` or `?query=` or `?sample=`."""
+        """`GET /v1/items?ids=` or `?id=` or `?query=` or `?sample=`."""
         if problem := self._doors.to_all(request):
             return refused(problem)
         found = self._found(request)
@@ -42,8 +43,8 @@ class ItemEndpoints:
 
     def _found(self, request: Request) -> list[str] | Problem:
         asked = request.query_params
-        if "ids" in asked:
-            return _ids(asked["ids"])
+        if "ids" in asked or "id" in asked:
+            return _ids([*asked.get("ids", "").split(","), *asked.getlist("id")])
         if "query" in asked:
             limit = number(request, "limit", _DEFAULT_FOUND, 1, MAX_ITEMS)
             return limit if isinstance(limit, Problem) else self._catalog.search(asked["query"], limit)
@@ -56,8 +57,8 @@ class ItemEndpoints:
         return ASK_FOR_ITEMS
 
 
-def _ids(text: str) -> list[str] | Problem:
-    ids = [each for each in text.split(",") if each]
+def _ids(given: Sequence[str]) -> list[str] | Problem:
+    ids = [each for each in given if each]
     if len(ids) > MAX_ITEMS:
         return Problem(422, "invalid_request", f"{len(ids)} ids; at most {MAX_ITEMS}.", "ids")
     return ids

@@ -40,7 +40,8 @@ UNREADABLE: Final = MetricSpec(
 EVENT_TO_GATEWAY: Final = MetricSpec(
     "riverrun_gateway_event_to_list_seconds",
     MetricKind.HISTOGRAM,
-    "From the moment Kafka had an event to the moment the gateway had the lists that it caused.",
+    "From the moment Kafka had an event to the moment the gateway had the lists that it caused; what came before the "
+    "gateway started is left out.",
 )
 WAITS: Final = MetricSpec(
     "riverrun_gateway_waits_total", MetricKind.COUNTER, "Requests with wait_for: whether the list knew of the event.",

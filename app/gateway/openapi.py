@@ -27,7 +27,7 @@ class Parameter:
     name: str
     meaning: str
     place: str = "query"
-    kind: str = "string"
+    kind: str = "string"  # or integer, or array: of strings, and the parameter is repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,11 @@ OPERATIONS: Final = (
         answer=RecommendationList,
         parameters=(
             _USER, _SURFACE, _EXPAND,
-            Parameter("wait_for", "an event id: answer as soon as the list knows of that event"),
+            Parameter(
+                "wait_for",
+                "an event id: answer as soon as the list knows of that event; of an identify: that it happened, what "
+                "the visitor did before follows with a later list",
+            ),
             Parameter("offset", "where that event lies, as POST /v1/events said", kind="integer"),
             Parameter("timeout_ms", "how long to wait for that at most, 0 to 10000; default: 500", kind="integer"),
         ),
@@ -106,9 +110,10 @@ OPERATIONS: Final = (
         parameters=(Parameter("limit", "1 to 1000; default: 24", kind="integer"),), refusals=_ACCESS, server_only=True,
     ),
     Operation(
-        "items", "GET", "/v1/items", "Items by id, by title, or some: ids, query or sample is needed.", answer=Items,
+        "items", "GET", "/v1/items", "Items by id, by title, or some: one of ids, id, query, sample.", answer=Items,
         parameters=(
             Parameter("ids", "up to 100, comma-separated; those there are come back, in this order"),
+            Parameter("id", "one of them, given as often as there are: for ids that have a comma", kind="array"),
             Parameter("query", "a part of the title, whatever its case and accents"),
             Parameter("limit", "most items found by query, 1 to 100; default: 20", kind="integer"),
             Parameter("sample", "so many available items, 1 to 100", kind="integer"),
@@ -189,7 +194,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "in": parameter.place,
         "description": parameter.meaning,
         "required": parameter.place == "path",
-        "schema": {"type": parameter.kind},
+        "schema": {"type": parameter.kind} | ({"items": {"type": "string"}} if parameter.kind == "array" else {}),
     }
 
 

@@ -2,15 +2,13 @@
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from http.client import HTTPException
 from typing import Final
 
 import msgspec
 
-from app.gateway.figures import Figures, History, Page, read_page
+from app.gateway.figures import Figures, History, Page
+from app.gateway.scraping import page_of, processes_at
 from app.gateway.sse import figures_message
 from app.gateway.streams import Change, Listeners
 
@@ -18,7 +16,6 @@ KEY: Final = "pipeline"
 """What streams of figures listen to, in `Listeners` of their own."""
 
 _EVERY_S: Final = 1.0
-_TIMEOUT_S: Final = 0.8
 _IDLE_AFTER_S: Final = 30.0
 
 
@@ -77,18 +74,7 @@ class Pipeline:
         self._listeners.tell(KEY, Change(None, lambda _change, _wanted: message))
 
     async def _pages(self) -> Mapping[str, Page]:
-        read = await asyncio.gather(*(asyncio.to_thread(_page, address) for address in self._addresses))
-        return {address: page for address, page in zip(self._addresses, read, strict=True) if page is not None}
-
-
-def _page(address: str) -> Page | None:
-    try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # http(s): the settings are checked
-            return read_page(answer.read().decode())
-    except (
-        OSError,
-        HTTPException,
-        ValueError,
-        LookupError,
-    ):  # away, dead in mid-answer, or something else answers there
-        return None
+        there = await asyncio.gather(*(asyncio.to_thread(processes_at, address) for address in self._addresses))
+        processes = [process for found in there for process in found]
+        read = await asyncio.gather(*(asyncio.to_thread(page_of, process) for process in processes))
+        return {process.address: page for process, page in zip(processes, read, strict=True) if page is not None}

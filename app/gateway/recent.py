@@ -1,7 +1,7 @@
 """Whose lists changed in the last minutes, bounded. Pure."""
 
-from collections import OrderedDict
 from collections.abc import Iterable
+from heapq import nlargest
 
 import msgspec
 from msgspec import Struct
@@ -19,27 +19,27 @@ _decoder = msgspec.msgpack.Decoder(list[RecentUser])
 
 
 class RecentUsers:
-    """The users whose lists changed most recently."""
+    """The users whose lists were made most recently, in whatever order they come: a topic read anew is in none."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._users: OrderedDict[str, RecentUser] = OrderedDict()
+        self._users: dict[str, RecentUser] = {}
 
     def changed(self, user: RecentUser) -> None:
         """The user has new lists."""
+        self._users.pop(user.user_id, None)
         self._users[user.user_id] = user
-        self._users.move_to_end(user.user_id)
-        if len(self._users) > self._capacity:
-            self._users.popitem(last=False)
+        if len(self._users) >= 2 * self._capacity:  # not each time: to find the oldest one takes a look at all
+            self._users = {user.user_id: user for user in reversed(self.newest(self._capacity))}
 
     def forgotten(self, user_id: str) -> None:
         """The user was erased."""
         self._users.pop(user_id, None)
 
     def newest(self, limit: int) -> list[RecentUser]:
-        """The newest first."""
-        newest_first = reversed(self._users.values())
-        return [user for user, _ in zip(newest_first, range(limit), strict=False)]
+        """The newest first, of equally new ones the one that came last."""
+        came_last_first = reversed(self._users.values())
+        return nlargest(min(limit, self._capacity), came_last_first, key=lambda user: user.generated_ts_ms)
 
     def clear(self) -> None:
         """Nothing is known any more."""
@@ -47,7 +47,7 @@ class RecentUsers:
 
     def to_bytes(self) -> bytes:
         """All of them, to be kept."""
-        return msgspec.msgpack.encode(list(self._users.values()))
+        return msgspec.msgpack.encode(self.newest(self._capacity)[::-1])
 
     def restore(self, kept: bytes | None) -> None:
         """What `to_bytes` gave before a restart."""

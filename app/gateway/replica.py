@@ -13,7 +13,6 @@ Knows no Kafka client.
 """
 
 import logging
-import shutil
 import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,17 +23,14 @@ from typing import Any, Final, Protocol
 import rocksdict
 
 from app.gateway.database import open_database
+from app.state_folder import MAX_UNREAD_MS, remove_folder
 
 _HEAD: Final = struct.Struct(">qq")
 _OFFSET: Final = struct.Struct(">q")
 _ROW_PREFIX: Final = b"r"
 _OFFSET_PREFIX: Final = b"o"
 _NOTE_PREFIX: Final = b"n"
-_CONDEMNED: Final = ".gone"
 _READ_UNTIL: Final = "read-until"
-
-MAX_UNREAD_MS: Final = 43_200_000
-"""Kafka keeps a tombstone for a day: half of that."""
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +166,7 @@ class Replica:
         """Forget everything."""
         with self._flushing:
             self._database.close()
-            _remove(self._folder)
+            remove_folder(self._folder)
             self._folder.mkdir()
             self._database = open_database(self._folder, self._write_buffer_mb)
         self._note_read_until(now_ms)
@@ -213,20 +209,15 @@ def folder_of(state_dir: Path, role: str, topic_id: str) -> Path:
         topic_id: Kafka's id of it.
     """
     wanted = state_dir / f"{role}-{topic_id}"
-    for other in state_dir.glob(f"{role}-*"):
-        if other != wanted:
-            _remove(other)
+    remove_all(state_dir, role, but=wanted)
     return wanted
 
 
-def _remove(folder: Path) -> None:
-    """Rename it first: half a database under its old name would be opened by the next start."""
-    condemned = folder.with_suffix(_CONDEMNED)
-    if condemned != folder:
-        if condemned.exists():
-            shutil.rmtree(condemned)
-        folder.rename(condemned)
-    shutil.rmtree(condemned)
+def remove_all(state_dir: Path, role: str, but: Path | None = None) -> None:
+    """Remove what was kept of topics that had this role, except one folder."""
+    for folder in state_dir.glob(f"{role}-*"):
+        if folder != but:
+            remove_folder(folder)
 
 
 def _row(found: bytes) -> Row:

@@ -52,6 +52,7 @@ class Shelf:
 
     def __init__(self, parts: ShelfParts, topic_id: str) -> None:
         self._parts = parts
+        self._since_ms = parts.clock_ms()  # events of before are read again, or were waiting: this gateway was not late
         self._replica = self._open(topic_id)
         self.recent_users = RecentUsers(_RECENT_USERS)
         self.recent_users.restore(self._replica.note(_RECENT_NOTE))
@@ -85,7 +86,8 @@ class Shelf:
         """Forget everything; whoever waits is told to come again."""
         self._replica.close()
         self._replica = self._open(topic_id)
-        self._replica.start_over(self._parts.clock_ms())
+        self._since_ms = self._parts.clock_ms()
+        self._replica.start_over(self._since_ms)
         self.recent_users.clear()
         self._parts.listeners.restart()
 
@@ -144,8 +146,9 @@ class Shelf:
         self._surfaces = _surfaces(message)
         if user_id != NEWCOMER_ID:
             self.recent_users.changed(RecentUser(user_id, message.state_version, message.generated_ts_ms))
-            age_s = max(0, now_ms - message.cause.received_ts_ms) / 1_000
-            self._parts.metrics.histogram(table.EVENT_TO_GATEWAY).observe(age_s)
+            if message.cause.received_ts_ms >= self._since_ms:
+                age_s = max(0, now_ms - message.cause.received_ts_ms) / 1_000
+                self._parts.metrics.histogram(table.EVENT_TO_GATEWAY).observe(age_s)
 
     def _message(self, user_id: str, change: Change, wanted: Wanted) -> bytes | None:
         if change.row is None:

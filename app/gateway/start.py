@@ -13,7 +13,7 @@ from app.gateway.auth import AccessRules, checked
 from app.gateway.following import FollowState
 from app.gateway.health import Health
 from app.gateway.metrics import TABLE
-from app.gateway.server import listen, make_server, room_for_streams
+from app.gateway.server import Room, Server, listen, make_server, room_for
 from app.gateway.wiring import Gateway, Installation, followed_topics, wire
 from app.interpreter import tune_interpreter
 from app.kafka.access import access_of
@@ -39,7 +39,8 @@ def start(settings: Settings, topic_prefix: str) -> None:
     if rules.open_access:
         logger.warning("Open access: everybody may read every user's lists and send events. For demos only.")
     access = access_of(settings.kafka)
-    gateway = gateway.model_copy(update={"max_streams": room_for_streams(gateway.max_streams)})
+    room = room_for(gateway.max_streams)
+    gateway = gateway.model_copy(update={"max_streams": room.streams})
     settings = settings.model_copy(update={"gateway": gateway})
     topics = load_topics().with_prefix(topic_prefix)
     topics_read = followed_topics(settings, topics)
@@ -61,10 +62,10 @@ def start(settings: Settings, topic_prefix: str) -> None:
         ids = topic_ids(access, [topic.name for topic in topics_read.values()])
         installation = Installation(settings, rules, access, topics, ids, folder, followed)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(installation, metrics, health))
+            runner.run(_serve(installation, metrics, health, room))
 
 
-async def _serve(installation: Installation, metrics: Metrics, health: Health) -> None:
+async def _serve(installation: Installation, metrics: Metrics, health: Health, room: Room) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -74,16 +75,17 @@ async def _serve(installation: Installation, metrics: Metrics, health: Health) -
         stack.callback(listener.close)
         gateway = await wire(installation, metrics, health, stack)
         tune_interpreter()
-        await _until_stopped(gateway, listener, stop, health)
+        await _until_stopped(gateway, make_server(gateway.app, room), listener, stop, health)
 
 
-async def _until_stopped(gateway: Gateway, listener: socket.socket, stop: asyncio.Event, health: Health) -> None:
+async def _until_stopped(
+    gateway: Gateway, server: Server, listener: socket.socket, stop: asyncio.Event, health: Health
+) -> None:
     """Serve until told to stop; then streams end, requests under way are answered, and everything else ends.
 
     Raises:
         Exception: that of a part that ended before.
     """
-    server = make_server(gateway.app)
     beside = [asyncio.ensure_future(run()) for run in gateway.beside]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())

@@ -23,7 +23,7 @@ from app.gateway.health import Health
 from app.gateway.insights import Insights, InsightsDesk
 from app.gateway.intake import Intake, IntakeDesk
 from app.gateway.interests import ROLE as INTERESTS_ROLE
-from app.gateway.interests import InterestsKeeper, InterestsParts
+from app.gateway.interests import InterestsKeeper, InterestsParts, remove_interests
 from app.gateway.items import ItemEndpoints
 from app.gateway.keepers import CATALOG_ROLE, CatalogKeeper
 from app.gateway.pipeline import Pipeline
@@ -79,7 +79,7 @@ class Gateway:
 def followed_topics(settings: Settings, topics: Topics) -> dict[str, TopicSpec]:
     """The topics that a gateway reads, by role."""
     always = {LISTS_ROLE: topics.recommendations, CATALOG_ROLE: topics.catalog}
-    return always | ({INTERESTS_ROLE: topics.score_requests} if settings.gateway.keep_interests else {})
+    return always | ({INTERESTS_ROLE: topics.interests_changelog} if settings.gateway.keep_interests else {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,9 +175,10 @@ def _shelf(installation: Installation, catalog: Catalog, listeners: Listeners, m
 def _interests(installation: Installation, metrics: Metrics) -> InterestsKeeper | None:
     gateway = installation.settings.gateway
     if not gateway.keep_interests:
+        remove_interests(installation.state_dir)
         return None
     parts = InterestsParts(installation.state_dir, gateway.write_buffer_mb, metrics, _clock_ms)
-    return InterestsKeeper(parts, installation.topic_ids[installation.topics.score_requests.name])
+    return InterestsKeeper(parts, installation.topic_ids[installation.topics.interests_changelog.name])
 
 
 def _posting(installation: Installation, producer: AIOKafkaProducer) -> Posting:

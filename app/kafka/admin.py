@@ -25,9 +25,11 @@ def admin_client(access: KafkaAccess, timeout_ms: int) -> Iterator[Any]:
     from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - as above
 
     # The client keeps a thread for ever if its first connection fails, so that is tried before.
-    check_access(access, PROBE_TIMEOUT_S)
+    answering = check_access(access, PROBE_TIMEOUT_S)
     try:
-        admin = KafkaAdminClient(**access.arguments(), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms)
+        admin = KafkaAdminClient(
+            **answering.arguments(), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms
+        )
         try:
             yield admin
         finally:

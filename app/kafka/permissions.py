@@ -64,7 +64,7 @@ SCORE: Final = Permissions(
 )
 LEARN: Final = Permissions({"events": (READ,), "catalog": (READ,), "model_updates": (WRITE,)})
 GATEWAY: Final = Permissions({"events": (WRITE,), "catalog": (READ,), "recommendations": (READ,)})
-GATEWAY_WITH_INTERESTS: Final = Permissions({**GATEWAY.topics, "score_requests": (READ,)})
+GATEWAY_WITH_INTERESTS: Final = Permissions({**GATEWAY.topics, "interests_changelog": (READ,)})
 REPLAY: Final = Permissions({"events": (WRITE,), "catalog": (WRITE,)})
 MODELS: Final = Permissions({"model_updates": (WRITE,)})
 

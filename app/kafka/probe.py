@@ -1,14 +1,16 @@
 """Whether a Kafka broker answers and lets us in, found out in bounded time and without a client library.
 
-A client library retries by itself, starts threads, and says of most refusals no more than that nobody answers. A probe
-does what a client does on its first connection, once: TLS, login, and the question which brokers are up.
+A client library retries by itself, keeps what it started, and says of most refusals no more than that nobody answers. A
+probe does what a client does on its first connection, once: TLS, login, and the question which brokers are up.
 """
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
 
 from app.errors import KafkaRefused, KafkaUnreachable
 from app.kafka.access import KafkaAccess
@@ -22,13 +24,15 @@ DEFAULT_PORT, MAX_PORT = 9092, 65_535
 class Answer:
     """What came back.
 
-    Args:
+    Attributes:
         why: in a few words why there was no good answer; empty if there was.
         hint: which settings to mend; empty where none is at fault.
+        address: whose good answer it is. A client library had better start there: it would wait for a dead one.
     """
 
     why: str = ""
     hint: str = ""
+    address: str = ""
 
     @property
     def ok(self) -> bool:
@@ -40,19 +44,35 @@ Probe = Callable[[KafkaAccess, float], Answer]
 
 
 def probe(access: KafkaAccess, timeout_s: float) -> Answer:
-    """Ask each address until one answers well; takes `timeout_s` at most per address."""
-    reasons, hint = [], ""
-    for address in access.addresses:
-        answer = _probe_one(address, access, timeout_s)
-        if answer.ok:
-            return answer
-        reasons.append(f"{address}: {answer.why}")
-        hint = hint or answer.hint
-    return Answer("; ".join(reasons), hint)
+    """The first good answer of all addresses; takes `timeout_s` at most, however many hang.
+
+    Each is asked in a thread of its own, which ends by itself: one after the other, a host that drops packets would
+    use up the time of whoever comes behind it, and looking up a name knows no timeout.
+    """
+    addresses = list(dict.fromkeys(access.addresses))
+    answers: SimpleQueue[tuple[str, Refusal]] = SimpleQueue()
+
+    def ask(address: str) -> None:
+        answers.put((address, _why_not(address, access, timeout_s)))
+
+    for address in addresses:
+        threading.Thread(target=ask, args=(address,), daemon=True).start()
+    refusals = dict.fromkeys(addresses, _too_late(timeout_s))
+    deadline = time.monotonic() + timeout_s
+    for _ in addresses:
+        try:
+            address, refusal = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            break
+        if not refusal.why:
+            return Answer(address=address)
+        refusals[address] = refusal
+    hints = [refusal.hint for refusal in refusals.values() if refusal.hint]
+    return Answer("; ".join(f"{at}: {refusal.why}" for at, refusal in refusals.items()), hint="".join(hints[:1]))
 
 
-def check_access(access: KafkaAccess, timeout_s: float) -> None:
-    """Stop here if no broker lets us in: a client library would keep trying.
+def check_access(access: KafkaAccess, timeout_s: float) -> KafkaAccess:
+    """The same way in, by a broker that answers. Stops here if there is none: a client library would keep trying.
 
     Raises:
         KafkaUnreachable: nobody answers.
@@ -61,6 +81,7 @@ def check_access(access: KafkaAccess, timeout_s: float) -> None:
     answer = probe(access, timeout_s)
     if not answer.ok:
         raise no_good(access, answer)
+    return replace(access, bootstrap_servers=answer.address)
 
 
 def no_good(access: KafkaAccess, answer: Answer) -> KafkaUnreachable:
@@ -73,45 +94,59 @@ def no_good(access: KafkaAccess, answer: Answer) -> KafkaUnreachable:
     )
 
 
-def _probe_one(address: str, access: KafkaAccess, timeout_s: float) -> Answer:
+def _why_not(address: str, access: KafkaAccess, timeout_s: float) -> Refusal:
+    """Why this one gives no good answer; empty if it does."""
     host, colon, port = address.rpartition(":")
     if not colon:
         host, port = address, str(DEFAULT_PORT)
     if not port.isdigit() or not 0 < int(port) <= MAX_PORT:
-        return Answer(f"is not host:port with a port up to {MAX_PORT}")
+        return Refusal(f"is not host:port with a port up to {MAX_PORT}")
     try:
         return _ask(host.strip("[]"), int(port), access, time.monotonic() + timeout_s)
     except TimeoutError:
-        return Answer(f"no answer within {timeout_s:g} s")
-    except socket.gaierror:
-        return Answer("unknown host name")
+        return _too_late(timeout_s)
+    except (socket.gaierror, UnicodeError):
+        return Refusal("unknown host name")
     except OSError as error:
-        return Answer((getattr(error, "strerror", None) or str(error)).lower())
+        return _in_words(error)
 
 
-def _ask(host: str, port: int, access: KafkaAccess, deadline: float) -> Answer:
+def _too_late(timeout_s: float) -> Refusal:
+    return Refusal(f"no answer within {timeout_s:g} s")
+
+
+def _in_words(error: Exception) -> Refusal:
+    return Refusal((getattr(error, "strerror", None) or str(error)).lower())
+
+
+def _ask(host: str, port: int, access: KafkaAccess, deadline: float) -> Refusal:
     try:
         with connected(host, port, access.tls, deadline) as wire:
             enter(wire, access)
-            return Answer() if wire.brokers() > 0 else Answer("answers, but has no broker that is up")
+            return Refusal("" if wire.brokers() > 0 else "answers, but has no broker that is up")
     except LoginRefused as error:
-        refusal = login_refused(error, access)
+        return login_refused(error, access)
     except ssl.SSLCertVerificationError as error:
-        refusal = tls_failed(error, host, access)
+        return tls_failed(error, host, access)
     except (ssl.SSLError, HungUp, ConnectionError, NotKafka) as error:
-        refusal = _other_wish(host, port, access, deadline) or _plainly(error, host, access)
-    return Answer(refusal.why, refusal.hint)
+        return _other_wish(host, port, access, deadline) or _plainly(error, host, access)
 
 
 def _other_wish(host: str, port: int, access: KafkaAccess, deadline: float) -> Refusal | None:
     """What a broker speaks that says nothing we understand; None: nothing that we know of."""
-    if access.login is None and _answers(host, port, access.tls, deadline):
+    if access.login is None and _answers(host, port, access.tls, _soon(deadline)):
         return wants_a_login(access)
-    if access.tls is not None and _answers(host, port, None, deadline):
+    if access.tls is not None and _answers(host, port, None, _soon(deadline)):
         return wants_other_transport(access)
-    if access.tls is None and _speaks_tls(host, port, deadline):
+    if access.tls is None and _speaks_tls(host, port, _soon(deadline)):
         return wants_other_transport(access)
     return None
+
+
+def _soon(deadline: float) -> float:
+    """An earlier one: what was found out before must still be told in time."""
+    now_s = time.monotonic()
+    return now_s + (deadline - now_s) / 4
 
 
 def _plainly(error: Exception, host: str, access: KafkaAccess) -> Refusal:
@@ -121,7 +156,7 @@ def _plainly(error: Exception, host: str, access: KafkaAccess) -> Refusal:
         return Refusal("something answers that is not Kafka")
     if isinstance(error, HungUp):
         return Refusal("hung up without an answer")
-    return Refusal((getattr(error, "strerror", None) or str(error)).lower())
+    return _in_words(error)
 
 
 def _answers(host: str, port: int, tls: ssl.SSLContext | None, deadline: float) -> bool:

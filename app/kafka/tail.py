@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from app.kafka.access import KafkaAccess
 from app.kafka.publisher import unreachable
+from app.kafka.stopping import stop_consumer
 from app.kafka.topics import TopicSpec
 
 _FETCH_MAX_WAIT_MS: Final = 250
@@ -47,12 +48,12 @@ async def open_tail(
     try:
         await consumer.start()
     except KafkaConnectionError as error:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise await unreachable(access) from error
     try:
         yield consumer
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 def partitions_of(topic: TopicSpec) -> list[TopicPartition]:

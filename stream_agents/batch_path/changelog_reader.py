@@ -5,6 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.kafka.access import KafkaAccess
+from app.kafka.stopping import stop_consumer
 from stream_agents.batch_path.changelog import ForeignRow, Hole
 
 
@@ -26,6 +27,7 @@ class ChangelogReader:
         consumer = AIOKafkaConsumer(
             **self._access.arguments(), group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=50,
+            request_timeout_ms=int(1_000 * self._timeout_s / 3),  # a host that hangs leaves time for others
         )  # fmt: skip
         async with asyncio.timeout(self._timeout_s):
             await consumer.start()
@@ -42,4 +44,4 @@ class ChangelogReader:
                     )
                 return rows
             finally:
-                await consumer.stop()
+                await stop_consumer(consumer)

@@ -42,7 +42,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Recovery, ("_slurp_changelogs", "need_recovery", "_wait", "signal_recovery_start")),
     (TableManager, ("recovery", "on_actives_ready", "on_rebalance_start")),
     (Store, ("offset_key", "_db_for_partition", "revoke_partitions")),
-    (GroupCoordinator, ("_do_heartbeat", "_on_join_complete", "reset_generation")),
+    (GroupCoordinator, ("_do_heartbeat", "_on_join_complete", "reset_generation", "check_errors")),
     (Fetcher, ("fetched_records",)),
     (BatchBuilder, ("_build",)),
 )  # fmt: skip
@@ -59,7 +59,10 @@ IN_SOURCE: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (AIOKafkaConsumer.start, ("_fetch_max_wait_ms", "_isolation_level", "_coordinator", "_fetcher")),
     (Fetcher._get_actions_per_node, ("_fetch_max_wait_ms", "_fetch_min_bytes")),  # noqa: SLF001  # checked, not called
     (BatchBuilder._build, ("_buffer",)),  # noqa: SLF001  # checked, not called
-    (GroupCoordinator.ensure_active_group, ("_do_rejoin_group",)),
+    (GroupCoordinator.ensure_active_group, ("_do_rejoin_group", "_max_poll_interval")),
+    (GroupCoordinator.__init__, ("_session_timeout_ms",)),
+    (GroupCoordinator._push_error_to_user, ("_pending_exception", "_error_consumed_fut")),  # noqa: SLF001  # checked, not called
+    (AIOKafkaConsumerThread._fetch_records, ("fetched_records",)),  # noqa: SLF001  # checked, not called
 )
 
 

@@ -20,11 +20,13 @@ from faust.types import TP
 from mode import Service
 
 from app.errors import StateError
+from app.state_folder import MAX_UNREAD_MS
 from stream_agents.batch_path.consumer_thread import BatchConsumerThread, ThreadOptions
 from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
 from stream_agents.batch_path.rounds import Assignment, Rounds, in_words, worth_another_try
+from stream_agents.batch_path.standbys import Standbys
 from stream_agents.batch_path.upkeep import Upkeep
 
 POLL_TIMEOUT_S = 0.5
@@ -48,6 +50,7 @@ class BatchConsumer(driver.Consumer):
         upkeep = Upkeep(self.parts, delivery, self._restorer, self._cursors, self.highwaters, self._thread.position_now)
         assignment = Assignment(self._serving, self._is_void, self._thread.rewind)
         self._rounds = Rounds(self.parts, delivery, upkeep, self._cursors, assignment)
+        self._standbys = Standbys(self.parts.table, self.highwaters, self.parts.now_ms)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         options = ThreadOptions(self.parts.limits.fetch_max_wait_ms, self.parts.lease, lambda: self.assignment_epoch)
@@ -103,10 +106,12 @@ class BatchConsumer(driver.Consumer):
             await self.sleep(self.parts.limits.idle_check_s)
             serving = self._serving()
             try:
-                # Also with nothing to serve: that is how a deleted topic looks.
+                # Both also with nothing to serve: that is how a refused join looks, and a deleted topic.
+                await self._thread.check_group()
                 await self.parts.check_topics(LOOK_AT_TOPICS_S if serving else self.parts.limits.idle_check_s)
                 for tp in serving:
                     await self._rounds.look_after(tp)
+                await self._standbys.look(self._copied())
                 if serving:
                     self.parts.observer.all_well()
             except Exception as error:  # judged just below; only what can pass is survived
@@ -192,6 +197,10 @@ class BatchConsumer(driver.Consumer):
         if astray:
             self.parts.on_failure(_astray(self.parts.hot.changelog, astray))
             return
+        outdated = self.parts.table.outdated(self.parts.now_ms())
+        if outdated:  # and still open: only the next process opens it anew
+            self.parts.on_failure(_outdated(outdated))
+            return
         self.parts.observer.assigned(hot)
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -205,6 +214,11 @@ class BatchConsumer(driver.Consumer):
         if not self._is_hot(tp):
             super().verify_event_path(now, tp)
 
+    def _copied(self) -> set[TP]:
+        """The changelog partitions that are copied here for another worker."""
+        standbys: set[TP] = cast("TableManager", self.app.tables).recovery.standby_tps
+        return {tp for tp in standbys if tp.topic == self.parts.hot.changelog}
+
     def _is_hot(self, tp: TP) -> bool:
         return bool(tp.topic == self.parts.hot.source)
 
@@ -213,6 +227,13 @@ def _astray(changelog: str, partitions: Sequence[int]) -> StateError:
     return StateError(
         f"This worker got partitions {partitions} of the events, but not those of {changelog}.",
         hint="Both topics need the same number of partitions: run `riverrun topics apply`, then restart all agents.",
+    )
+
+
+def _outdated(partitions: Sequence[int]) -> StateError:
+    return StateError(
+        f"Partitions {partitions} were not read on for {MAX_UNREAD_MS // 3_600_000} hours: deletions may be missing.",
+        hint="Start this worker again: it restores them from the beginning.",
     )
 
 

@@ -14,6 +14,7 @@ from faust.types import TP
 from mode.threads import MethodQueue
 
 from app.kafka.fetch_wait import FetchWait
+from stream_agents.batch_path.group_errors import check_group
 from stream_agents.batch_path.lease import Lease
 
 # ruff: noqa: SLF001  # the seams into aiokafka are private by nature; compatibility.py checks them at start
@@ -114,6 +115,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _heartbeat(self) -> bool:
         coordinator = self._ensure_consumer()._coordinator
         return coordinator.generation != NO_GENERATION and bool(await coordinator._do_heartbeat())
+
+    async def check_group(self) -> None:
+        """Raise what the group's coordination has met (`group_errors.check_group`)."""
+        await self.call_thread(self._check_group)
+
+    async def _check_group(self) -> None:
+        if self._consumer is not None:  # it has started
+            check_group(self._consumer._coordinator)
 
 
 def tie_lease(coordinator: Any, lease: Lease) -> None:

@@ -5,13 +5,23 @@ for in that form again, and a block cache would be filled for nothing: memory go
 newest rows, and the rest is the operating system's page cache. The changelog in Kafka is the write-ahead log; a second
 one here would only cost time. After a crash the partition is what it was at its last flush, rows and changelog offset
 alike, and the changelog is read from there.
+
+Each partition carries the time at which everything in its changelog had been read into it. Kafka keeps a tombstone for
+a day: a partition that comes back to a worker later than that would bring users back who were forgotten meanwhile. So
+one that was not read on for half a day is removed before it is opened, and restored from the beginning.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import rocksdict
+
+from app.state_folder import MAX_UNREAD_MS, remove_folder
+
+log = logging.getLogger("riverrun.agents")
 
 MB: Final = 1024 * 1024
 
@@ -25,6 +35,8 @@ LEVEL_ZERO_FILES: Final = 8
 LEVEL_ZERO_FILES_SLOW: Final = 48
 LEVEL_ZERO_FILES_STOP: Final = 64
 
+READ_UNTIL_KEY: Final = b"riverrun\0read-until"  # the id of a user has no NUL in it
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionDatabase:
@@ -32,16 +44,33 @@ class PartitionDatabase:
 
     Attributes:
         write_buffer_bytes: a partition fills up to `WRITE_BUFFERS` of them before writers wait for the disk.
+        now_ms: the time, ms since 1970.
     """
 
     write_buffer_bytes: int
+    now_ms: Callable[[], int]
 
     def open(self, path: Path, *, read_only: bool = False) -> Any:
         """Open or make the partition in this folder; it is flushed and closed when the last reference goes.
 
+        One that is out of date is removed first.
+
         Raises:
             Exception: it cannot be opened; "lock" is in its words when another process has it open.
         """
+        database = self._open(path, read_only=read_only)
+        if read_only:
+            return database
+        if is_outdated(database, self.now_ms()):
+            log.warning("%s was not read on for too long: it is restored from the beginning", path)
+            database.close()
+            remove_folder(path)
+            database = self._open(path, read_only=False)
+        if database.get(READ_UNTIL_KEY) is None:
+            note_read_until(database, self.now_ms())  # it is empty: all that there is will be read into it
+        return database
+
+    def _open(self, path: Path, *, read_only: bool) -> Any:
         access = rocksdict.AccessType.read_only() if read_only else rocksdict.AccessType.read_write()
         database = rocksdict.Rdict(str(path), self._options(), access_type=access)
         # For whoever writes, Faust included: in one memtable nothing can be lost but its end.
@@ -66,3 +95,16 @@ class PartitionDatabase:
         blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, block_based=False)
         options.set_block_based_table_factory(blocks)
         return options
+
+
+def note_read_until(database: Any, now_ms: int) -> None:
+    """Everything that lay in the changelog at that time is in this partition."""
+    database.put(READ_UNTIL_KEY, b"%d" % now_ms)
+
+
+def is_outdated(database: Any, now_ms: int) -> bool:
+    """Whether tombstones may be gone that this partition has not seen; also where nothing is noted but rows."""
+    noted = database.get(READ_UNTIL_KEY)
+    if noted is None:
+        return any(True for _ in database.keys())  # noqa: SIM118  # no dict
+    return now_ms - int(noted) > MAX_UNREAD_MS

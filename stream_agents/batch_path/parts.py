@@ -21,6 +21,7 @@ class PathParts:
         observer: metrics and health.
         check_topics: raises when the topics are not those that the state was made from; the argument is how many
             seconds old the answer may be.
+        now_ms: the time, ms since 1970.
         on_failure: told about an error that no retry can mend; the worker ends.
     """
 
@@ -33,6 +34,7 @@ class PathParts:
     lease: Lease
     observer: Observer[Any]
     check_topics: Callable[[float], Awaitable[None]]
+    now_ms: Callable[[], int]
     on_failure: Callable[[BaseException], None]
 
     def delivery(self, still_member: Callable[[], Awaitable[bool]]) -> Delivery[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import rocksdict
 
 from app.errors import StateError
+from stream_agents.batch_path.database import is_outdated, note_read_until
 from stream_agents.batch_path.lease import LeaseLost
 
 _NO_SPACE = "No space left on device"
@@ -67,6 +68,18 @@ class BatchTable:
         database = self._database(partition)
         with _disk_errors():
             database.write(batch)
+
+    def note_read_until(self, partition: int, at_ms: int) -> None:
+        """Everything that lay in the changelog at that time (ms since 1970) is in the partition.
+
+        Raises:
+            PartitionLost: the partition was closed.
+        """
+        note_read_until(self._database(partition), at_ms)
+
+    def outdated(self, now_ms: int) -> list[int]:
+        """The open partitions that may have missed tombstones by now (`database.is_outdated`)."""
+        return [number for number, database in list(self._databases.items()) if is_outdated(database, now_ms)]
 
     def flush(self) -> None:
         """Have all open partitions written to disk soon; does not wait for it.

@@ -16,6 +16,7 @@ from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.delivery import Delivery
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
+from stream_agents.state_folder import START_OVER
 
 BEGIN_MAX_AGE_S: Final = 1.0
 
@@ -47,6 +48,8 @@ class Upkeep:
         head = (await self.log_ends(source))[source]
         if newest >= head:
             raise _ahead_of(source, newest, head)
+        # Also where the rest cannot be done yet: a partition that waits has a lag that alerts can see.
+        self.parts.observer.head_seen(source.partition, head)
         await self.parts.check_topics(BEGIN_MAX_AGE_S)
         await self._assert_overruled(source.partition)
 
@@ -58,12 +61,14 @@ class Upkeep:
             LeaseLost, aiokafka.errors.KafkaError: not now.
         """
         changelog = TP(self.parts.hot.changelog, source.partition)
+        asked_ms = self.parts.now_ms()
         ends = await self.log_ends(source, changelog)
         newest = self._newest_source_offset(source.partition)
         if newest >= ends[source]:
             raise _ahead_of(source, newest, ends[source])
         self._tell_head(source, ends[source])
         await self.delivery.heal_idle(source.partition, ends[changelog], newest)
+        self.parts.table.note_read_until(source.partition, asked_ms)
 
     async def _assert_overruled(self, partition: int) -> None:
         overruled = self.restorer.overruled(partition)
@@ -87,5 +92,5 @@ def _ahead_of(source: TP, newest: int, head: int) -> StateError:
     return StateError(
         f"The state has seen offset {newest} of partition {source.partition} of {source.topic}, which ends at {head}: "
         "the topic was deleted and made again.",
-        hint="Stop all agents, delete the changelog topic and the state folders, run `riverrun topics apply`.",
+        hint=START_OVER,
     )

@@ -4,12 +4,14 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from faust.types import TP
 
-from app.errors import SettingsError
+from app.errors import SettingsError, StateError
 from stream_agents.batch_path.app import BatchApp
 from stream_agents.batch_path.compatibility import check_compatibility
 from stream_agents.batch_path.consumer import BatchConsumer
@@ -36,7 +38,7 @@ async def path() -> AsyncIterator[BatchConsumer]:
         PathParts(
             HotTopic("events", "changelog", (), len), PathLimits(100, 6.0, 1_000), process=nothing, table=nothing,
             publisher=nothing, reader=nothing, lease=Lease(6.0), observer=cast("Any", SilentObserver()),
-            check_topics=nothing, on_failure=nothing,
+            check_topics=nothing, now_ms=nothing, on_failure=nothing,
         )
     )  # fmt: skip
     made = app.consumer
@@ -75,6 +77,18 @@ async def test_nothing_is_served_before_the_table_is_restored_and_the_lease_is_h
 
     path.stop_flow()
     assert path._serving() == set()
+
+
+async def test_an_open_partition_that_is_out_of_date_ends_the_worker_before_it_is_served(path: BatchConsumer) -> None:
+    failures: list[BaseException] = []
+    table = cast("Any", SimpleNamespace(outdated=lambda now_ms: [0] if now_ms == 7 else []))
+    path.parts = replace(path.parts, table=table, now_ms=lambda: 7, on_failure=failures.append)
+
+    await path.on_partitions_assigned({HOT, TP("changelog", 0)}, generation_id=1)
+
+    (failure,) = failures
+    assert isinstance(failure, StateError)
+    assert "Start this worker again" in failure.hint
 
 
 async def test_faust_does_not_complain_about_a_topic_it_does_not_serve(

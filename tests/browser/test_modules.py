@@ -56,6 +56,19 @@ def test_servers_with_clocks_apart_are_said_to_be_and_nothing_is_negative(page: 
     assert "servers' clocks disagree" in note
 
 
+@pytest.mark.parametrize(
+    ("pasted", "key"),
+    [
+        (" demo-key\n", "demo-key"),
+        ("\ufeffdemo\u200b-key\u2060", "demo-key"),
+        ("demo\u2013key", None),
+        ("\u200b", None),
+    ],
+)
+def test_a_pasted_key_is_what_a_request_can_carry(page: Page, pasted: str, key: str | None) -> None:
+    assert run(page, "key.js", "keyIn", pasted) == key
+
+
 def test_changes_are_counted_as_a_person_would(page: Page) -> None:
     words = page.evaluate(
         "async () => { const { changesBetween, inWords } = await import('/changes.js');"

@@ -9,11 +9,11 @@ from urllib.error import URLError
 
 import pytest
 
-from app.interests.state import Interaction, Kind, Query, StateCause, UserState
+from app.interests.state import Interaction, Kind, Query, StateCause, UserState, encode_state
 from app.kafka.resolver import ResolvedKafka
 from tests.support.gateway import gateway
 from tests.support.gateway_shop import Shop, open_shop
-from tests.support.model_server import read_all, request_scores
+from tests.support.model_server import read_all, writing
 
 VIEW = {"type": "view", "user_id": "ann", "item_id": "fargo"}
 
@@ -60,6 +60,7 @@ def test_items_are_looked_up_searched_and_sampled(shop: Shop) -> None:
     assert ask("/v1/items/nothing").body["error"]["code"] == "unknown_item"
     ids = ask("/v1/items?ids=amelie,nothing,fargo").body["items"]
     assert [each["item_id"] for each in ids] == ["amelie", "fargo"]
+    assert ask("/v1/items?id=amelie&id=x%2Cy&id=fargo").body["items"] == ids
     assert [each["item_id"] for each in ask("/v1/items?query=AMEL").body["items"]] == ["amelie"]
     assert len(ask("/v1/items?sample=2&seed=7").body["items"]) == 2
     assert ask("/v1/items?sample=2&seed=7").body == ask("/v1/items?sample=2&seed=7").body
@@ -141,7 +142,8 @@ def test_interests_are_shown_newest_first(shop: Shop) -> None:
         [Interaction("fargo", Kind.VIEW, 1_000), Interaction("amelie", Kind.RATE, 2_000, 4.5)],
         queries=[Query("coen", 900)],
     )
-    request_scores(shop.servers, shop.topics, [("kim", state)])
+    with writing(shop.servers) as producer:
+        producer.send(shop.topics.interests_changelog.name, key=b"kim", value=encode_state(state))
     path = "/v1/users/kim/interests"
     shop.gateway.wait(lambda: shop.gateway.ask(path).body["state_version"] == 4, "no interests")
     assert shop.gateway.ask(path).body == {

@@ -1,10 +1,14 @@
 """Reading a whole topic: what a shop's transaction took back is not there, and its markers do not hide the end."""
 
+import asyncio
+
 from aiokafka import AIOKafkaProducer
 
+from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.tail import open_tail
-from app.kafka.topics import Topics
+from app.kafka.topic_admin import apply_topics
+from app.kafka.topics import Topics, load_topics
 
 
 async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: ResolvedKafka, topics: Topics) -> None:
@@ -23,3 +27,12 @@ async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: Resolv
             for records in (await tail.getmany(timeout_ms=200)).values():
                 values += [record.value for record in records]
     assert values == [b"kept", b"kept, too"]
+
+
+async def test_a_tail_ends_while_the_broker_is_away(own_kafka: LocalKafka) -> None:
+    topics = load_topics()
+    apply_topics(own_kafka.access, topics)
+    async with open_tail(own_kafka.access, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
+        await tail.getmany(timeout_ms=500)
+        own_kafka.kill()
+        await asyncio.sleep(1.0)  # until its fetches meet nobody

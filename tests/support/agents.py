@@ -189,7 +189,7 @@ def table_rows(state_dirs: Sequence[Path], partitions: int) -> Rows:
     for partition in range(partitions):
         tables = [_open_table(path) for folder in state_dirs for path in folder.rglob(f"interests-{partition}.db")]
         newest = max(tables, key=lambda table: int(table.get(OFFSET_KEY, b"-1")), default={})
-        rows |= {key.decode(): row for key, row in newest.items() if key != OFFSET_KEY}
+        rows |= {key.decode(): row for key, row in newest.items() if b"\0" not in key}
     return rows
 
 

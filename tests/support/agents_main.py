@@ -76,6 +76,7 @@ class FaultyTable:
     def __init__(self, table: Any, fault: Fault) -> None:
         self._table, self._fault = table, fault
         self.read, self.changelog_offset = table.read, table.changelog_offset
+        self.note_read_until, self.outdated = table.note_read_until, table.outdated
 
     def write(self, partition: int, rows: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
         """Write, then strike."""

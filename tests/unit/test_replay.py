@@ -8,7 +8,7 @@ import pytest
 from app.contracts.events import AddToCart, Purchase, Rate, View
 from app.data.interactions import Dataset
 from app.errors import DataError
-from app.interests.state import Kind
+from app.interests.state import MAX_ID_LENGTH, Kind
 from app.replay import events_of
 from tests.support.model import dataset_of, interactions_of
 
@@ -22,6 +22,24 @@ def log_of(kinds: list[Kind], ratings: list[float], quantities: list[float] | No
         quantities=None if quantities is None else np.array(quantities, dtype=np.float32),
     )
     return replace(dataset, interactions=interactions)
+
+
+def ids_of(dataset: Dataset) -> list[str]:
+    return [event.event_id for event in events_of(dataset, 0, len(dataset.interactions))]
+
+
+def test_the_same_data_has_the_same_ids_and_another_file_of_its_name_has_others() -> None:
+    dataset = replace(
+        log_of([Kind.VIEW, Kind.CLICK], [np.nan] * 2, None), name="clicks.csv", fingerprint="6b86b273" * 8
+    )
+    assert len(set(ids_of(dataset))) == 2
+    assert ids_of(dataset) == ids_of(replace(dataset))
+    assert not set(ids_of(dataset)) & set(ids_of(replace(dataset, fingerprint="d4735e3a" * 8)))
+
+
+def test_the_name_of_a_file_is_never_too_long_for_an_id() -> None:
+    dataset = replace(log_of([Kind.VIEW], [np.nan], None), name=250 * "n" + ".csv.gz", fingerprint="6b86b273" * 8)
+    assert len(ids_of(dataset)[0]) <= MAX_ID_LENGTH
 
 
 def test_a_rating_without_stars_is_a_view() -> None:

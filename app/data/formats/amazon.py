@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from app.data.columns import Column, ids, numbers, times_ms
+from app.data.columns import Column, ids, numbers
 from app.data.formats.amazon_meta import meta_beside, read_meta
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.formats.text import Layout, delimited, head, json_lines
+from app.data.times import times_ms
 from app.errors import DataError
 from app.interests.state import Kind
 

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from app.contracts.catalog import CatalogItem
-from app.data.columns import times_ms, whole_numbers
+from app.data.columns import whole_numbers
 from app.data.formats.raw import RawLog, batch
 from app.data.formats.text import Layout, delimited, head, plain_or_packed
+from app.data.times import times_ms
 from app.interests.state import Kind
 
 VIEWS: Final = "train-item-views.csv"

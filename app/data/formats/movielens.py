@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from app.contracts.catalog import CatalogItem
-from app.data.columns import numbers, times_ms, whole_numbers
+from app.data.columns import numbers, whole_numbers
 from app.data.films import film
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.formats.text import Layout, delimited, no_line, open_bytes, plain_or_packed
+from app.data.times import times_ms
 from app.interests.state import Kind
 
 _COLUMNS: Final = ("userId", "movieId", "rating", "timestamp")

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.data.columns import Column, kinds, times_ms
+from app.data.columns import Column, kinds
 from app.data.formats.raw import RawLog, batch, nothing_known
 from app.data.formats.text import blame, json_lines
+from app.data.times import times_ms
 from app.interests.state import Kind
 
 _KINDS: Final[dict[str, int]] = {"clicks": Kind.CLICK, "carts": Kind.ADD_TO_CART, "orders": Kind.PURCHASE}

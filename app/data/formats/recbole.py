@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from app.contracts.catalog import CatalogItem
-from app.data.columns import ids, numbers, times_ms
+from app.data.columns import ids, numbers
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.formats.text import Layout, delimited, head
+from app.data.times import times_ms
 from app.errors import DataError
 from app.interests.state import Kind
 

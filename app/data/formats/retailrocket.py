@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.contracts.catalog import CatalogItem
-from app.data.columns import kinds, times_ms, whole_numbers
+from app.data.columns import kinds, whole_numbers
 from app.data.formats.raw import RawLog, batch
 from app.data.formats.text import Layout, delimited, plain_or_packed
+from app.data.times import times_ms
 from app.interests.state import Kind
 
 _KINDS: Final[dict[str, int]] = {

@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from app.data.columns import numbers, times_ms, whole_numbers
+from app.data.columns import numbers, whole_numbers
 from app.data.formats.raw import Amounts, RawLog, batch, nothing_known
 from app.data.formats.text import Layout, delimited, plain_or_packed
+from app.data.times import times_ms
 from app.interests.state import Kind
 
 CLICKS: Final = "yoochoose-clicks.dat"

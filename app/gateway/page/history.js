@@ -77,8 +77,8 @@ export function makeHistory(api) {
     const unknown = shown().map(({ itemId }) => itemId).filter((id) => id && !items.has(id));
     if (!unknown.length) return;
     try {
-      const ids = [...new Set(unknown)].map(encodeURIComponent).join(",");
-      for (const item of (await api.get(`/v1/items?ids=${ids}`)).items) items.set(item.item_id, item);
+      const asked = new URLSearchParams([...new Set(unknown)].map((id) => ["id", id]));
+      for (const item of (await api.get(`/v1/items?${asked}`)).items) items.set(item.item_id, item);
     } catch {
       // Their ids stand there instead, until the next refresh.
     }

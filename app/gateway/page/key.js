@@ -10,6 +10,22 @@ export function askForKey(again) {
   dialog.addEventListener("cancel", (escape) => escape.preventDefault()); // nothing can be shown without a key
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
-    part("key-form").addEventListener("submit", () => resolve(part("key-value").value.trim()), { once: true });
+    const form = part("key-form");
+    form.addEventListener("submit", function take(submitted) {
+      const key = keyIn(part("key-value").value);
+      if (key === null) {
+        submitted.preventDefault(); // the dialog stays
+        say(part("key-note"), "That is no key: it has a letter or sign that no request can carry. Was it copied whole?");
+        return;
+      }
+      form.removeEventListener("submit", take);
+      resolve(key);
+    });
   });
+}
+
+/** The key in what was pasted, without what is invisible in it; null where there is none that a header can carry. */
+export function keyIn(pasted) {
+  const key = pasted.replace(/\p{Cf}/gu, "").trim();
+  return /^[\x20-\x7e]+$/.test(key) ? key : null;
 }

@@ -69,7 +69,38 @@ def test_a_process_that_is_away_is_said_to_be_and_counts_on_when_it_is_back() ->
     assert (gone.events_per_s, gone.freshness_ms, gone.model_version) == (0.0, None, None)
     pages = {"a": read_page(agents(30))}  # started anew
     history.add(pages, 3.0)
-    assert history.figures(pages, 0, NOW_MS).events_per_s == 30.0
+    assert history.figures(pages, 0, NOW_MS).events_per_s == 15.0  # since it was seen last
+
+
+def test_each_of_several_processes_counts_for_itself() -> None:
+    history = History()
+    pages = {"m1": read_page(server(1_000)), "m2": read_page(server(10))}
+    history.add(pages, 0.0)
+    for second in (1, 2, 3):
+        pages = {"m1": read_page(server(1_000 + second)), "m2": read_page(server(10 + second))}
+        history.add(pages, float(second))
+        assert history.figures(pages, 0, NOW_MS).lists_per_s == 2.0
+
+
+def test_one_that_was_silent_did_not_do_it_all_in_one_second() -> None:
+    history = History()
+    history.add({"a": read_page(agents(0))}, 0.0)
+    for second in range(1, 8):
+        history.add({}, float(second))
+    pages = {"a": read_page(agents(800))}
+    history.add(pages, 8.0)
+    assert history.figures(pages, 0, NOW_MS).events_per_s == 100.0
+
+
+def test_what_is_no_number_counts_as_nothing() -> None:
+    history = History()
+    for at_s in (0.0, 1.0):
+        pages = {
+            "a": read_page('riverrun_events_read_total NaN\nriverrun_lag_events NaN\nriverrun_lag_events{p="1"} 2\n')
+        }
+        history.add(pages, at_s)
+    figures = history.figures(pages, 0, NOW_MS)
+    assert (figures.events_per_s, figures.lag_events) == (0.0, 2)
 
 
 def test_only_the_last_ten_seconds_count_for_freshness() -> None:

@@ -19,3 +19,10 @@ def test_nothing_kept_is_nothing_restored() -> None:
     users = RecentUsers(2)
     users.restore(None)
     assert users.newest(5) == []
+
+
+def test_a_topic_that_is_read_anew_brings_old_users_and_they_are_told_after_the_new_ones() -> None:
+    users = RecentUsers(2)
+    for generated_ts_ms in (50, 90, 10, 80, 20, 30):
+        users.changed(RecentUser(f"user-{generated_ts_ms}", 1, generated_ts_ms))
+    assert [user.user_id for user in users.newest(9)] == ["user-90", "user-80"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.gateway.replica import MAX_UNREAD_MS, Replica, Row, folder_of
+from app.gateway.replica import Replica, Row, folder_of
+from app.state_folder import MAX_UNREAD_MS
 
 NOW_MS = 1_790_000_000_000
 

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from starlette.requests import Request
 
-from app.contracts.recommendations import encode_recommendations
+from app.contracts.recommendations import Cause, encode_recommendations
 from app.gateway.auth import AccessRules, Doorkeeper
 from app.gateway.catalog import Catalog
 from app.gateway.doors import Doors
 from app.gateway.endpoints import ListDesk, ListEndpoints
 from app.gateway.health import Health
-from app.gateway.metrics import TABLE
+from app.gateway.metrics import EVENT_TO_GATEWAY, TABLE
 from app.gateway.response import EventStream, StreamTerms
 from app.gateway.shelf import Awaited, Shelf, ShelfParts
 from app.gateway.streams import Listeners
 from app.observability import Metrics
 from tests.support.gateway import lists_of
+
+NOW_MS = 1_790_000_000_000
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,21 @@ async def test_whoever_was_forgotten_while_their_browser_was_away_is_told_when_i
     shelf.take({0: [Record(b"ann", None, 1)]})
     assert (await first_message(shelf, "7")).startswith(b"id\nevent: forgotten\n")
     assert await first_message(shelf, "-1") == b""
+
+
+def test_lists_that_are_read_again_say_nothing_of_how_long_lists_take(tmp_path: Path) -> None:
+    metrics, now_ms = Metrics(TABLE), [NOW_MS]
+    shelf = Shelf(ShelfParts(tmp_path, 1, Catalog(), Listeners(), metrics, lambda: now_ms[0]), "topic-id")
+
+    def observed(received_ts_ms: int) -> list[float | None]:
+        lists = replace(lists_of("ann", received_ts_ms, "fargo"), cause=Cause("e", received_ts_ms, received_ts_ms))
+        shelf.take({0: [Record(b"ann", encode_recommendations(lists), 0)]})
+        name = EVENT_TO_GATEWAY.name
+        return [metrics.registry.get_sample_value(f"{name}_{part}") for part in ("count", "sum")]
+
+    assert observed(NOW_MS - 86_400_000) == [0, 0]
+    now_ms[0] += 2_000
+    assert observed(NOW_MS + 1_000) == [1, 1]
+    shelf.start_over("another-id")
+    assert observed(NOW_MS + 1_500) == [1, 1]
+    shelf.close()

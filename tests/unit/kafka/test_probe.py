@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.kafka.access import KafkaAccess
-from app.kafka.probe import probe
+from app.kafka.probe import Answer, probe
 from app.kafka.wire import CORRELATION_ID
 from tests.support.certificates import Authority
 
@@ -101,4 +101,21 @@ def test_plain_text_to_a_server_of_tls_is_told_what_it_speaks(tmp_path: Path) ->
 
 def test_one_broker_of_several_is_enough() -> None:
     with server(metadata(CORRELATION_ID, 3)) as address:
-        assert probe(KafkaAccess(f"127.0.0.1:1,{address}"), 1.0).ok
+        answer = probe(KafkaAccess(f"127.0.0.1:1,{address}"), 1.0)
+    assert answer == Answer(address=address)
+
+
+def test_hosts_that_hang_take_no_time_from_the_one_that_answers() -> None:
+    with server(None) as first, server(None) as second, server(metadata(CORRELATION_ID, 3)) as alive:
+        started = time.monotonic()
+        answer = probe(KafkaAccess(f"{first},{second},{alive}"), 5.0)
+        assert time.monotonic() - started < 2.5
+    assert answer == Answer(address=alive)
+
+
+def test_hosts_that_all_hang_take_the_time_of_one() -> None:
+    with server(None) as first, server(None) as second:
+        started = time.monotonic()
+        answer = probe(KafkaAccess(f"{first},{second}"), 0.3)
+        assert time.monotonic() - started < 0.55
+    assert answer.why == f"{first}: no answer within 0.3 s; {second}: no answer within 0.3 s"

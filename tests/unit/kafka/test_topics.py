@@ -9,6 +9,7 @@ import yaml
 
 from app.errors import SettingsError
 from app.kafka.topics import KEYED_BY_USER, load_topics, parse_topics, topics_file
+from app.state_folder import MAX_UNREAD_MS
 
 WHERE = "topics.yml"
 
@@ -31,6 +32,12 @@ def test_the_file_of_the_project_is_read_into_roles() -> None:
 def test_events_carry_kafkas_clock() -> None:
     """A sender's that is ahead would let any `ts` in, and push a user's history out."""
     assert load_topics().events.config["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_a_deletion_stays_twice_as_long_as_a_reader_may_stand_still() -> None:
+    compacted = [each for each in load_topics().by_role().values() if each.config["cleanup.policy"] == "compact"]
+    assert len(compacted) == 4
+    assert all(int(each.config["delete.retention.ms"]) >= 2 * MAX_UNREAD_MS for each in compacted)
 
 
 def test_the_topics_whose_key_is_the_user_have_the_same_partitions() -> None:

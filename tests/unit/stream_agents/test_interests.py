@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.contracts.dead_letters import decode_dead_letter
-from app.contracts.events import Event, Forget, Identify, Impression, View, decode_event
+from app.contracts.events import (
+    Event,
+    Forget,
+    HandOver,
+    Identify,
+    Impression,
+    Inherit,
+    Search,
+    View,
+    decode_event,
+)
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits, SourceRecord
 from app.interests.state import (
@@ -19,6 +29,7 @@ from app.interests.state import (
     decode_state,
     encode_state,
 )
+from app.kafka.publisher import MAX_VALUE_BYTES
 from stream_agents.batch_path.contract import ProcessedBatch
 from stream_agents.interests import BatchSummary, InterestsProcess, Routes, encode_rows, row_version
 from tests.support.events import NOON_MS, Record, record
@@ -32,9 +43,14 @@ def view(user_id: str, number: int) -> View:
 
 
 def process(
-    records: Sequence[SourceRecord], table: dict[bytes, bytes | None] | None = None, *, home: int = 0
+    records: Sequence[SourceRecord],
+    table: dict[bytes, bytes | None] | None = None,
+    *,
+    home: int = 0,
+    bounds: Bounds | None = None,
 ) -> ProcessedBatch[BatchSummary]:
-    function = InterestsProcess(IntakeLimits(65_536, 86_400_000), Bounds(), ROUTES, lambda _key: home, 700_000)
+    limits = IntakeLimits(65_536, 86_400_000)
+    function = InterestsProcess(limits, bounds or Bounds(), ROUTES, lambda _key: home, MAX_VALUE_BYTES)
     return function(0, records, lambda keys: [(table or {}).get(key) for key in keys])
 
 
@@ -126,6 +142,26 @@ def test_a_log_in_sends_the_hand_over_first() -> None:
     assert (follow_up.topic, follow_up.partition, follow_up.key) == ("events", 0, b"anon")
     event = decode_event(follow_up.value or b"")
     assert getattr(event, "heir_id", None) == "ada"
+
+
+def test_a_log_in_after_endless_names_stops_nobody_however_much_is_remembered() -> None:
+    endless = "\x01" * 250  # six bytes a character in JSON
+    events: list[Event] = [
+        View(event_id=f"e{n}", user_id="anon", ts_ms=NOON_MS + n, item_id=f"{n:05d}{endless}") for n in range(700)
+    ]
+    events += [
+        Search(event_id=f"q{n}", user_id="anon", ts_ms=NOON_MS + n, query=f"{n}{endless * 7}") for n in range(99)
+    ]
+    events.append(HandOver(event_id="h", user_id="anon", ts_ms=NOON_MS + 900, heir_id="ada"))
+
+    (follow_up,) = process(log(*events), bounds=Bounds(max_interactions=300, max_queries=200)).first
+
+    value = follow_up.value or b""
+    inherit = decode_event(value)
+    assert isinstance(inherit, Inherit)
+    assert len(value) <= MAX_VALUE_BYTES
+    assert inherit.interactions[-1].item_id.startswith("00699")
+    assert inherit.queries[-1].text.startswith("98")
 
 
 def test_a_forgotten_user_has_a_row_that_deletes() -> None:

@@ -49,19 +49,30 @@ def test_lag_is_what_lies_between_cursor_and_head() -> None:
 
 
 def test_trouble_makes_the_worker_unready_until_a_batch_gets_through() -> None:
-    observer, _, progress = observed()
+    observer, metrics, progress = observed()
+
+    def is_ready() -> bool:
+        assert value(metrics, "riverrun_ready") == ready(progress).ok, "the gauge and /readyz differ"
+        return ready(progress).ok
+
     observer.assigned(frozenset({3}))
     assert progress.restoring
     observer.serving(frozenset({3}))
     assert not progress.restoring
+    assert is_ready()
     observer.retrying("Kafka is away")
-    assert not ready(progress).ok
+    assert not is_ready()
 
     observer.batch_done(3, SUMMARY, next_offset=42, seconds=0.01)
-    assert ready(progress).ok
+    assert is_ready()
 
+    observer.retrying("Kafka is away")
     observer.not_serving()
-    assert not ready(progress).ok
+    assert not is_ready()
+    observer.all_well()
+    assert not is_ready()
+    observer.serving(frozenset({3}))
+    assert is_ready()
 
 
 def test_every_metric_has_the_prefix_and_a_meaning() -> None:

@@ -30,7 +30,9 @@ def test_topic_ids_are_remembered_and_a_topic_made_anew_is_refused(tmp_path: Pat
     check_topic_ids(tmp_path, {"events": "id-1"})
     check_topic_ids(tmp_path, {"events": "id-1", "changelog": "id-2"})
 
-    with pytest.raises(StateError, match="events was deleted and made again"):
+    with pytest.raises(StateError, match="events was deleted and made again") as refused:
         check_topic_ids(tmp_path, {"events": "id-3", "changelog": "id-2"})
+    for worked_out in ("interests-changelog", "score-requests", "recommendations", "state folder"):
+        assert worked_out in refused.value.hint
     with pytest.raises(StateError, match="changelog was deleted"):
         check_topic_ids(tmp_path, {"events": "id-1", "changelog": "id-9"})

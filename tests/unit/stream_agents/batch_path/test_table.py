@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from app.errors import StateError
+from app.state_folder import MAX_UNREAD_MS
 from stream_agents.batch_path.database import MB, PartitionDatabase
 from stream_agents.batch_path.table import BatchTable, PartitionLost
+
+NOW_MS = 1_790_000_000_000
 
 
 def table_of(databases: dict[int, Any]) -> BatchTable:
@@ -17,7 +20,8 @@ def table_of(databases: dict[int, Any]) -> BatchTable:
 
 @pytest.fixture
 def databases(tmp_path: Path) -> dict[int, Any]:
-    return {0: PartitionDatabase(MB).open(tmp_path / "0"), 1: PartitionDatabase(MB).open(tmp_path / "1")}
+    partitions = PartitionDatabase(MB, lambda: NOW_MS)
+    return {0: partitions.open(tmp_path / "0"), 1: partitions.open(tmp_path / "1")}
 
 
 def test_rows_come_in_the_order_of_the_keys_with_gaps(databases: dict[int, Any]) -> None:
@@ -51,7 +55,16 @@ def test_a_flush_brings_every_partition_to_disk(databases: dict[int, Any], tmp_p
         database.flush(wait=True)  # waits for the one under way
         assert list((tmp_path / str(partition)).glob("*.sst"))
     assert table.disk_bytes() > 0
-    assert table.estimated_rows() == 4  # two rows and two offsets
+    assert table.estimated_rows() == 6  # in each a row, its offset and until when it was read
+
+
+def test_a_partition_that_is_open_and_not_read_on_is_out_of_date(databases: dict[int, Any]) -> None:
+    table = table_of(databases)
+    table.note_read_until(1, NOW_MS + 1_000)
+
+    assert table.outdated(NOW_MS + MAX_UNREAD_MS) == []
+    assert table.outdated(NOW_MS + MAX_UNREAD_MS + 1) == [0]
+    assert table.outdated(NOW_MS + MAX_UNREAD_MS + 1_001) == [0, 1]
 
 
 def test_a_full_disk_is_told_as_such() -> None:

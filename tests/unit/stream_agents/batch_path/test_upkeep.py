@@ -12,6 +12,7 @@ from stream_agents.batch_path.contract import HotTopic
 from stream_agents.batch_path.cursors import Cursors
 from stream_agents.batch_path.upkeep import BEGIN_MAX_AGE_S, Upkeep
 
+NOW_MS = 1_790_000_000_000
 SOURCE, CHANGELOG = TP("events", 0), TP("changelog", 0)
 
 
@@ -22,6 +23,7 @@ class World:
     ends: dict[TP, int]
     position: int | None = None
     restored: int = -1
+    tells_topics: bool = True
     stale: set[bytes] = field(default_factory=set)
     done: list[object] = field(default_factory=list)
     cursors: Cursors = field(default_factory=Cursors)
@@ -51,7 +53,12 @@ class World:
         self.done.append(("head", head))
 
     async def check_topics(self, max_age_s: float) -> None:
+        if not self.tells_topics:
+            raise TimeoutError
         self.done.append(("topics", max_age_s))
+
+    def note_read_until(self, _partition: int, at_ms: int) -> None:
+        self.done.append(("read until", at_ms))
 
     def upkeep(self) -> Upkeep:
         world = cast("Any", self)
@@ -59,7 +66,8 @@ class World:
             "Parts", (),
             {
                 "hot": HotTopic("events", "changelog", (), len), "observer": world,
-                "check_topics": staticmethod(self.check_topics),
+                "check_topics": staticmethod(self.check_topics), "table": world,
+                "now_ms": staticmethod(lambda: NOW_MS),
             },
         )  # fmt: skip
         return Upkeep(cast("Any", parts), world, world, self.cursors, self.log_ends, lambda _: self.position)
@@ -79,7 +87,15 @@ async def test_rows_that_recovery_passed_over_are_asserted_before_the_first_batc
 
     await world.upkeep().begin(SOURCE)
 
-    assert world.done == [("topics", BEGIN_MAX_AGE_S), ("assert", {b"ada"}), "asserted"]
+    assert world.done == [("head", 10), ("topics", BEGIN_MAX_AGE_S), ("assert", {b"ada"}), "asserted"]
+
+
+async def test_a_partition_that_cannot_begin_has_a_lag_all_the_same() -> None:
+    world = World({SOURCE: 10}, tells_topics=False)
+
+    with pytest.raises(TimeoutError):
+        await world.upkeep().begin(SOURCE)
+    assert world.done == [("head", 10)]
 
 
 async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
@@ -88,7 +104,7 @@ async def test_the_head_is_told_and_the_changelog_is_looked_at() -> None:
 
     await world.upkeep().look(SOURCE)
 
-    assert world.done == [("head", 10), ("heal up to", 7, 4)]
+    assert world.done == [("head", 10), ("heal up to", 7, 4), ("read until", NOW_MS)]
 
 
 async def test_a_source_that_ends_before_the_cursor_is_another_one() -> None:
