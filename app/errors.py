@@ -4,6 +4,8 @@
     ├── SettingsError        a setting is unknown, wrong or contradicts another one
     ├── KafkaError           the broker, a topic or the local Kafka
     │   ├── KafkaUnreachable
+    │   │   └── KafkaRefused one answers, but does not let us in
+    │   ├── KafkaForbidden   it lets us in, but not do what we must
     │   ├── KafkaStartFailed
     │   └── TopicMismatch
     ├── StateError           RocksDB tables and their changelogs
@@ -49,6 +51,17 @@ class KafkaError(RiverrunError):
 
 class KafkaUnreachable(KafkaError):
     """No broker answers at the given address."""
+
+
+class KafkaRefused(KafkaUnreachable):
+    """One answers there, but not to us: encryption, a certificate or a password is not what it wants."""
+
+
+class KafkaForbidden(KafkaError):
+    """Kafka knows us, but does not permit something that we need."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="docs/operations.md lists the permissions (ACLs) that each component needs.")
 
 
 class KafkaStartFailed(KafkaError):

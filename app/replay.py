@@ -32,6 +32,7 @@ from app.contracts.events import (
 from app.data.interactions import Dataset, Interactions
 from app.errors import DataError
 from app.interests.state import Kind
+from app.kafka.access import KafkaAccess
 
 _EVENT_TYPES: Final[Mapping[Kind, type[View | Click | RemoveFromCart | Like | Dislike]]] = {
     Kind.VIEW: View,
@@ -44,11 +45,9 @@ _MOST_IN_FLIGHT: Final = 20_000
 _FINGERPRINT_CHARACTERS: Final = 16  # 64 bits
 
 
-def replay_producer(bootstrap_servers: str) -> AIOKafkaProducer:
+def replay_producer(access: KafkaAccess) -> AIOKafkaProducer:
     """A producer for replays: every event acked by all replicas, none sent twice, large batches when hurried."""
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers, enable_idempotence=True, max_batch_size=131_072, linger_ms=0
-    )
+    return AIOKafkaProducer(**access.arguments(), enable_idempotence=True, max_batch_size=131_072, linger_ms=0)
 
 
 def events_of(dataset: Dataset, start: int, stop: int) -> Iterator[Event]:

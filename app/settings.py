@@ -6,7 +6,9 @@ Each comes from an environment variable `RIVERRUN_<SECTION>__<NAME>`, for exampl
 
 import difflib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +27,21 @@ class KafkaSettings(_Section):
     """Where Kafka is; without an address riverrun finds or starts one (app.kafka.resolver)."""
 
     bootstrap_servers: str | None = Field(None, description="host:port[,host:port]; empty: find or start one")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="what the brokers' listener speaks: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    ssl_cafile: Path | None = Field(
+        None, description="PEM file of who signed the brokers' certificates; empty: the system's authorities"
+    )
+    ssl_certfile: Path | None = Field(None, description="PEM file of this client's certificate, for mutual TLS")
+    ssl_keyfile: Path | None = Field(None, description="PEM file of its key; empty: the key is in the certificate's")
+    ssl_key_password: SecretStr | None = Field(None, description="of an encrypted key")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    sasl_username: str | None = Field(None, description="Kafka's name for this process")
+    sasl_password: SecretStr | None = Field(None, description="its password")
+    sasl_password_file: Path | None = Field(None, description="or the file that holds it, such as a mounted secret")
     image: str = Field("apache/kafka:4.1.0", description="image for testcontainers where a Docker engine answers")
     version: str = Field("4.1.0", description="Apache Kafka version of a local broker")
     session_timeout_ms: int = Field(10_000, ge=1_000, description="a worker silent this long is replaced")
@@ -45,6 +62,35 @@ class KafkaSettings(_Section):
                 f"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS={self.session_timeout_ms}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> "KafkaSettings":
+        contradiction = next(iter(_contradictions(self)), "")
+        if contradiction:
+            raise ValueError(contradiction.replace("$", f"{PREFIX}KAFKA{DELIMITER}"))
+        return self
+
+
+_TLS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_key_password")
+_SASL = ("sasl_mechanism", "sasl_username", "sasl_password", "sasl_password_file")
+
+
+def _contradictions(kafka: KafkaSettings) -> Iterator[str]:
+    """What does not go together in the way to Kafka; `$` stands before the name of a variable."""
+    protocol, given = kafka.security_protocol, {name for name in (*_TLS, *_SASL) if getattr(kafka, name) is not None}
+    said = f"$SECURITY_PROTOCOL={protocol}"
+    if protocol != "PLAINTEXT" and not kafka.bootstrap_servers:
+        yield f"{said}, but there is no $BOOTSTRAP_SERVERS"
+    if not protocol.endswith("SSL"):
+        yield from (f"${name.upper()} is set, but {said} has no TLS" for name in _TLS if name in given)
+    if "ssl_certfile" not in given:
+        yield from (f"${name.upper()} is set, but no $SSL_CERTFILE" for name in _TLS[2:] if name in given)
+    if not protocol.startswith("SASL"):
+        yield from (f"${name.upper()} is set, but {said} has no login" for name in _SASL if name in given)
+    else:
+        yield from (f"{said}, but there is no ${name.upper()}" for name in _SASL[:2] if name not in given)
+        if len(given.intersection(_SASL[2:])) != 1:
+            yield f"{said} takes one of $SASL_PASSWORD and $SASL_PASSWORD_FILE"
 
 
 class AgentsSettings(_Section):

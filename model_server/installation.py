@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import Topics
 from app.settings import Settings
 from model_server.model.serving import Precisions
@@ -15,8 +16,8 @@ class Installation:
     """See the module.
 
     Args:
-        settings: all of them; `kafka.bootstrap_servers` is `bootstrap_servers`.
-        bootstrap_servers: where Kafka is.
+        settings: all of them.
+        access: to Kafka.
         topics: their names.
         group: the consumer group that shares the work.
         device: where to compute.
@@ -26,7 +27,7 @@ class Installation:
     """
 
     settings: Settings
-    bootstrap_servers: str
+    access: KafkaAccess
     topics: Topics
     group: str
     device: torch.device

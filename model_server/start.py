@@ -4,7 +4,9 @@ import logging
 
 import torch
 
-from app.kafka.topic_admin import verify_topics
+from app.kafka.access import access_of
+from app.kafka.permissions import SCORE
+from app.kafka.topic_check import check_topics
 from app.kafka.topics import load_topics
 from app.settings import Settings
 from model_server.device import resolve_device
@@ -16,12 +18,13 @@ from model_server.wiring import GROUP, observe, run
 logger = logging.getLogger(__name__)
 
 
-def start(settings: Settings, bootstrap_servers: str, version_name: str | None, topic_prefix: str) -> None:
+def start(settings: Settings, version_name: str | None, topic_prefix: str) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
         RiverrunError: no broker, topics that are not as they should be, no usable model version, a port in use.
     """
+    access = access_of(settings.kafka)
     metrics, health, server = observe(settings)
     with server:
         logger.info("Metrics and probes on port %d.", server.port)
@@ -31,10 +34,10 @@ def start(settings: Settings, bootstrap_servers: str, version_name: str | None, 
         topics = load_topics()
         if topic_prefix:
             topics = topics.with_prefix(topic_prefix)
-        verify_topics(bootstrap_servers, topics)
+        check_topics(access, topics, SCORE, topic_prefix)
         installation = Installation(
             settings=settings,
-            bootstrap_servers=bootstrap_servers,
+            access=access,
             topics=topics,
             group=topic_prefix + GROUP,
             device=device,

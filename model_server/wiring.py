@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from app.interpreter import tune_interpreter
 from app.kafka.fetch_wait import FetchWait
+from app.kafka.permissions import SCORE
 from app.kafka.publisher import Publisher, connected_producer, unreachable
 from app.kafka.stopping import stop_consumer
 from app.kafka.tail import open_tail
@@ -39,7 +40,7 @@ from model_server.swap.switch import Switch
 from model_server.swap.updates import hear_updates, tell_update
 from model_server.worker import Means, Topology, Worker
 
-GROUP: Final = "riverrun-model-server"
+GROUP: Final = SCORE.group
 _GRACE_S: Final = 8.0
 _MAX_PARTITION_FETCH_BYTES: Final = 1 << 20
 
@@ -58,11 +59,11 @@ async def serve(installation: Installation, metrics: Metrics, health: Health) ->
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings, topics = installation.settings, installation.topics
     async with AsyncExitStack() as stack:
-        address, timeout_ms = installation.bootstrap_servers, settings.kafka.request_timeout_ms
-        publisher = Publisher(await connected_producer(address, GROUP, timeout_ms))
+        access, timeout_ms = installation.access, settings.kafka.request_timeout_ms
+        publisher = Publisher(await connected_producer(access, GROUP, timeout_ms))
         stack.push_async_callback(publisher.stop)
         updates = await stack.enter_async_context(
-            open_tail(address, topics.model_updates, timeout_ms, client_id=f"{GROUP}-updates")
+            open_tail(access, topics.model_updates, timeout_ms, client_id=f"{GROUP}-updates")
         )
         requests = await stack.enter_async_context(_group_consumer(installation))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="scoring"))
@@ -168,7 +169,7 @@ def _first(installation: Installation) -> ModelVersion:
 async def _group_consumer(installation: Installation) -> AsyncIterator[AIOKafkaConsumer]:
     kafka = installation.settings.kafka
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=installation.bootstrap_servers,
+        **installation.access.arguments(),
         client_id=GROUP,
         group_id=installation.group,
         enable_auto_commit=False,
@@ -182,7 +183,7 @@ async def _group_consumer(installation: Installation) -> AsyncIterator[AIOKafkaC
         await consumer.start()
     except KafkaConnectionError as error:
         await stop_consumer(consumer)
-        raise unreachable(installation.bootstrap_servers) from error
+        raise await unreachable(installation.access) from error
     try:
         yield consumer
     finally:

@@ -5,9 +5,10 @@ import logging
 import time
 from functools import partial
 
-from app.errors import SettingsError
 from app.interpreter import tune_interpreter
-from app.kafka.topic_admin import verify_topics
+from app.kafka.access import access_of
+from app.kafka.permissions import AGENTS
+from app.kafka.topic_check import check_topics
 from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import load_topics
 from app.observability import Metrics, ObservabilityServer
@@ -36,14 +37,10 @@ def run_agents(settings: Settings, *, topic_prefix: str, wire: WireAgents = wire
         RiverrunError: it cannot start, or met something that a person can mend.
         WorkerCrashed: it met something else.
     """
-    servers = settings.kafka.bootstrap_servers
-    if not servers:
-        raise SettingsError(
-            "riverrun agents needs a running Kafka.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS to host:port."
-        )
+    access = access_of(settings.kafka)
     check_compatibility()
     topics = load_topics().with_prefix(topic_prefix)
-    verify_topics(servers, topics)
+    check_topics(access, topics, AGENTS, topic_prefix)
     metrics = Metrics(METRICS)
     started_s = time.monotonic()
     progress = Progress(loop_beat_s=started_s, advanced_s=started_s)
@@ -57,11 +54,11 @@ def run_agents(settings: Settings, *, topic_prefix: str, wire: WireAgents = wire
             ready=lambda: ready(progress),
         ) as server,
     ):
-        check_topic_ids(folder, topic_ids(servers, (topics.events.name, topics.interests_changelog.name)))
-        log.info("agents of %s, state in %s, metrics on port %d", servers, folder, server.port)
+        check_topic_ids(folder, topic_ids(access, (topics.events.name, topics.interests_changelog.name)))
+        log.info("agents of %s, state in %s, metrics on port %d", access.bootstrap_servers, folder, server.port)
         watchdog = Watchdog(lambda: healthy(progress, time.monotonic()), end_process)
         tune_interpreter()
-        config = AgentsConfig(servers, settings.kafka, settings.agents, topics, folder)
+        config = AgentsConfig(access, settings.kafka, settings.agents, topics, folder)
         try:
             asyncio.run(run_worker(partial(wire, config, metrics, progress), metrics, progress, watchdog))
         finally:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from yarl import URL
 
 from app.interests.draft import Bounds
 from app.interests.intake import IntakeLimits
+from app.kafka.access import KafkaAccess
 from app.kafka.partitions import home_of
 from app.kafka.publisher import MAX_BATCH_BYTES, MAX_VALUE_BYTES, connected_producer
 from app.kafka.topic_ids import topic_ids
@@ -45,7 +47,7 @@ TABLE_NAME: Final = "interests"
 class AgentsConfig:
     """Everything that decides how a worker runs."""
 
-    bootstrap_servers: str
+    access: KafkaAccess
     kafka: KafkaSettings
     agents: AgentsSettings
     topics: Topics
@@ -76,7 +78,7 @@ async def wire_agents(
     table = BatchTable(_interests_table(app, config))
     # Half of the time, because aiokafka may send a batch once more just before its time is up.
     timeout_ms = config.kafka.request_timeout_ms // 2
-    publisher = RowPublisher(await connected_producer(config.bootstrap_servers, config.topics.app_id, timeout_ms))
+    publisher = RowPublisher(await connected_producer(config.access, config.topics.app_id, timeout_ms))
     lease_s = LEASE_SHARE * config.kafka.session_timeout_ms / 1000
     app.serve_in_batches(
         PathParts(
@@ -90,7 +92,7 @@ async def wire_agents(
             process=_interests_process(config),
             table=table,
             publisher=publisher,
-            reader=ChangelogReader(config.bootstrap_servers, timeout_s=config.kafka.session_timeout_ms / 1000),
+            reader=ChangelogReader(config.access, timeout_s=config.kafka.session_timeout_ms / 1000),
             lease=Lease(lease_s),
             observer=AgentsObserver(metrics, progress, time.monotonic, time.time),
             check_topics=_topic_watch(config).check,
@@ -103,9 +105,7 @@ async def wire_agents(
 
 def _topic_watch(config: AgentsConfig) -> TopicWatch:
     names = (config.topics.events.name, config.topics.interests_changelog.name)
-    return TopicWatch(
-        lambda: check_topic_ids(config.state_folder, topic_ids(config.bootstrap_servers, names)), time.monotonic
-    )
+    return TopicWatch(lambda: check_topic_ids(config.state_folder, topic_ids(config.access, names)), time.monotonic)
 
 
 def _interests_process(config: AgentsConfig) -> InterestsProcess:
@@ -130,7 +130,8 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
     session_s = config.kafka.session_timeout_ms / 1000
     return BatchApp(
         config.topics.app_id,
-        broker=[URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")],
+        broker=[URL(f"kafka://{address}") for address in config.access.addresses],
+        broker_credentials=_credentials(config.access),
         store="rocksdb://",
         datadir=config.state_folder,
         TableManager=PatientTableManager,
@@ -146,6 +147,18 @@ def _faust_app(config: AgentsConfig) -> BatchApp:
         broker_commit_interval=COMMIT_INTERVAL_S,
         consumer_max_fetch_size=config.agents.fetch_max_bytes,
         stream_wait_empty=True,
+    )
+
+
+def _credentials(access: KafkaAccess) -> Credentials | None:
+    """The access as Faust's own Kafka clients want it."""
+    if access.login is None:
+        return None if access.tls is None else SSLCredentials(access.tls)
+    return SASLCredentials(
+        username=access.login.username,
+        password=access.login.password.get_secret_value(),
+        mechanism=access.login.mechanism,
+        ssl_context=access.tls,
     )
 
 

@@ -64,14 +64,14 @@ async def run_worker(wire: Wire, metrics: Metrics, progress: Progress, watchdog:
     log.info("stopping%s", "" if reason is None else f" because of {reason!r}")
     timeout_s = STOP_TIMEOUT_S if reason is None else CRASH_STOP_TIMEOUT_S
     watchdog.expect_end_within(timeout_s + 5)
-    await _stop(agents, timeout_s)
+    failed = await _stop(agents, timeout_s)
     for task in background:
         task.cancel()
     await asyncio.gather(*background, return_exceptions=True)
     if isinstance(reason, RiverrunError):
         raise reason
-    if reason is not None:
-        raise WorkerCrashed(f"{type(reason).__name__}: {reason}") from reason
+    if crash := reason or failed:
+        raise WorkerCrashed(f"{type(crash).__name__}: {crash}") from crash
     log.info("stopped")
 
 
@@ -88,14 +88,26 @@ async def _run_app(agents: Agents, end: End) -> None:
             end(app.crash_reason or WorkerCrashed("Faust crashed and gave no reason"))
 
 
-async def _stop(agents: Agents, timeout_s: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_s):
+async def _stop(agents: Agents, timeout_s: float) -> BaseException | None:
+    """Stop in order; what failed in it, which must not hide why the worker ends.
+
+    In a task of its own: a consumer that has crashed cancels whoever asks it for its last commit.
+    """
+
+    async def in_order() -> None:
+        try:
             await agents.app.stop()
+        finally:
             await agents.publisher.stop()
-    except TimeoutError:
+
+    stopping = asyncio.create_task(in_order())
+    await asyncio.wait({stopping}, timeout=timeout_s)
+    if not stopping.done():
         # Not an error of its own: offsets of unfinished batches are not committed, so they will be done again.
         log.warning("did not stop cleanly within %.0f s; leaving anyway", timeout_s)
+        stopping.cancel()
+        return None
+    return asyncio.CancelledError("by its consumer") if stopping.cancelled() else stopping.exception()
 
 
 async def _beat(agents: Agents, metrics: Metrics, progress: Progress) -> None:

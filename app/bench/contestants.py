@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from app.bench.java_peer import JavaPeer
 from app.interests.state import decode_state
+from app.kafka.access import KafkaAccess
 from app.processes.python import module
 
 KEPT: Final = 50
@@ -35,12 +36,21 @@ class Interaction:
 class Course:
     """Where a race is run."""
 
-    bootstrap_servers: str
+    access: KafkaAccess
     prefix: str
     events: str
     output: str
     partitions: int
     scratch: Path
+
+    @property
+    def plain_address(self) -> str:
+        """Kafka's, for the peers, which know no more.
+
+        Raises:
+            KafkaRefused: it wants TLS or a login.
+        """
+        return self.access.plain_address("A peer of `riverrun bench`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ def riverrun(processes: int = 1) -> Contestant:
             *module("app.cli.main", "agents", "--topic-prefix", course.prefix),
             *("--state-dir", str(course.scratch / "state"), "--metrics-port", "0", "--processes", str(processes)),
         ],
-        environment=lambda course: {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": course.bootstrap_servers},
+        environment=lambda course: course.access.environment(),
         read=_read_riverrun,
         covered=lambda _place, value: decode_state(value).state_version + 1,
     )
@@ -88,7 +98,7 @@ def quix_streams() -> Contestant:
         group=lambda course: f"{course.prefix}quix",
         changelog=lambda course: f"changelog__{course.prefix}quix--{course.events}--default",
         command=lambda course: [
-            *(sys.executable, str(peers_folder() / "quix_fold.py"), course.bootstrap_servers, course.events),
+            *(sys.executable, str(peers_folder() / "quix_fold.py"), course.plain_address, course.events),
             *(course.output, f"{course.prefix}quix", str(course.scratch / "state")),
         ],
         read=_read_json,
@@ -102,7 +112,7 @@ def kafka_streams(peer: JavaPeer) -> Contestant:
         group=lambda course: f"{course.prefix}streams",
         changelog=lambda course: f"{course.prefix}streams-interests-changelog",
         command=lambda course: [
-            *(*peer.command, course.bootstrap_servers, course.events, course.output),
+            *(*peer.command, course.plain_address, course.events, course.output),
             *(f"{course.prefix}streams", str(course.scratch / "state"), str(STREAM_THREADS)),
         ],
         read=_read_java,
@@ -116,7 +126,7 @@ def faust_per_event() -> Contestant:
         group=lambda course: f"{course.prefix}faust",
         changelog=lambda course: f"{course.prefix}faust-interests-changelog",
         command=lambda course: [
-            *(sys.executable, str(peers_folder() / "faust_per_event.py"), course.bootstrap_servers, course.events),
+            *(sys.executable, str(peers_folder() / "faust_per_event.py"), course.plain_address, course.events),
             *(course.output, f"{course.prefix}faust", str(course.scratch / "state"), str(course.partitions)),
         ],
         read=_read_json,

@@ -1,6 +1,6 @@
 """The floor under freshness: a process that does nothing but pass records on, over as many topics as riverrun does.
 
-    python -m app.bench.echo BOOTSTRAP_SERVERS SOURCE MIDDLE SINK PARTITIONS
+    python -m app.bench.echo SOURCE MIDDLE SINK PARTITIONS
 
 Bare aiokafka clients, every record acked by all replicas before the next poll, no work in between. What was polled
 together is sent together: record by record, the echo would reach its own limit before riverrun does.
@@ -14,15 +14,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from app.kafka.access import KafkaAccess, access_of
+from app.settings import load_settings
+
 _POLL_MS = 100
 
 
-async def relay(bootstrap_servers: str, source: str, sink: str, partitions: int) -> None:
+async def relay(access: KafkaAccess, source: str, sink: str, partitions: int) -> None:
     """Pass every new record of `source` on to `sink`, for ever."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, fetch_max_wait_ms=_POLL_MS
-    )
-    async with consumer, AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer:
+    consumer = AIOKafkaConsumer(**access.arguments(), enable_auto_commit=False, fetch_max_wait_ms=_POLL_MS)
+    async with consumer, AIOKafkaProducer(**access.arguments(), acks="all") as producer:
         consumer.assign([TopicPartition(source, number) for number in range(partitions)])
         await consumer.seek_to_beginning()
         while True:
@@ -44,12 +45,12 @@ async def _send(producer: Any, sink: str, partition: int, records: Sequence[Any]
     return sent
 
 
-async def _main(bootstrap_servers: str, source: str, middle: str, sink: str, partitions: str) -> None:
+async def _main(access: KafkaAccess, source: str, middle: str, sink: str, partitions: str) -> None:
     await asyncio.gather(
-        relay(bootstrap_servers, source, middle, int(partitions)),
-        relay(bootstrap_servers, middle, sink, int(partitions)),
+        relay(access, source, middle, int(partitions)),
+        relay(access, middle, sink, int(partitions)),
     )
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(*sys.argv[1:]))
+    asyncio.run(_main(access_of(load_settings().kafka), *sys.argv[1:]))

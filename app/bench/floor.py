@@ -1,6 +1,7 @@
 """The floor under freshness: the same traffic over as many topics, with nothing but bare relays between them."""
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.contracts.events import Event, InvalidEvent, decode_event
+from app.kafka.access import KafkaAccess
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics
 from app.processes.guarded import GuardedProcess
@@ -26,23 +28,22 @@ _POLL_MS: Final = 100
 class EchoFloor:
     """The relays of app.bench.echo and a client before and behind them; use as an asynchronous context manager."""
 
-    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, access: KafkaAccess, topics: Topics) -> None:
+        self._access = access
         self._topics = topics.with_prefix(f"echo-{time.time_ns():x}-")
-        self._producer = replay_producer(bootstrap_servers)
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers, enable_auto_commit=False, fetch_max_wait_ms=50
-        )
+        self._producer = replay_producer(access)
+        self._consumer = AIOKafkaConsumer(**access.arguments(), enable_auto_commit=False, fetch_max_wait_ms=50)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "EchoFloor":
         hops = [self._topics.events, self._topics.score_requests, self._topics.recommendations]
-        arguments = [self._servers, *(hop.name for hop in hops), str(self._topics.events.partitions)]
+        arguments = [*(hop.name for hop in hops), str(self._topics.events.partitions)]
         async with AsyncExitStack() as stack:
-            await asyncio.to_thread(apply_topics, self._servers, self._topics)
-            stack.push_async_callback(asyncio.to_thread, delete_topics, self._servers, self._topics)
+            await asyncio.to_thread(apply_topics, self._access, self._topics)
+            stack.push_async_callback(asyncio.to_thread, delete_topics, self._access, self._topics)
+            environment = {**os.environ, **self._access.environment()}
             folder = Path(tempfile.mkdtemp(prefix="riverrun-echo-"))
-            relays = GuardedProcess(module("app.bench.echo", *arguments), folder)
+            relays = GuardedProcess(module("app.bench.echo", *arguments), folder, environment=environment)
             stack.enter_context(relays).start()
             await stack.enter_async_context(self._consumer)
             await stack.enter_async_context(self._producer)

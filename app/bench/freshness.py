@@ -99,8 +99,8 @@ async def _measure(stage: Stage, plan: FreshnessPlan, say: Callable[[str], None]
     saturation: float | None = None
     await asyncio.to_thread(stage.pipeline.wait_ready, _READY_TIMEOUT_S)
     async with (
-        Shopfront(stage.bootstrap_servers, stage.topics.recommendations) as shop,
-        EchoFloor(stage.bootstrap_servers, stage.topics) as floor,
+        Shopfront(stage.access, stage.topics.recommendations) as shop,
+        EchoFloor(stage.access, stage.topics) as floor,
     ):
         listed: Way = partial(_listed_s, stage, shop)
         echoed: Way = floor.echoed_s

@@ -115,7 +115,7 @@ async def _measure(stage: Stage, plan: GatewayPlan, say: Callable[[str], None]) 
     acknowledged_s: list[float] = []
     user_ids = _watched(stage, plan.streams)
 
-    async with Shopfront(stage.bootstrap_servers, stage.topics.recommendations) as shop:
+    async with Shopfront(stage.access, stage.topics.recommendations) as shop:
 
         async def through_kafka(traffic: AsyncIterator[Event]) -> list[float]:
             shop.ledger.start_counting()

@@ -119,15 +119,17 @@ def measure_ingest(settings: Settings, plan: IngestPlan, say: Say) -> IngestBenc
     logs = draw_events(visitors, plan.events, rng, activity_sigma=plan.activity_sigma)
     with resolve_kafka(settings, say) as kafka, tempfile.TemporaryDirectory(prefix="riverrun-bench-") as classes:
         say(f"Kafka: {kafka.why}")
+        if plan.peers:
+            kafka.access.plain_address("A peer of `riverrun bench`")
         contestants = _contestants(settings, plan, Path(classes), say)
         finishes: dict[str, list[Finish]] = {name: [] for name in contestants}
         say("warming the broker up")
-        race(contestants[RIVERRUN], kafka.bootstrap_servers, logs, round(plan.warm_up_share * plan.events))
+        race(contestants[RIVERRUN], kafka.access, logs, round(plan.warm_up_share * plan.events))
         for number in range(plan.rounds):
             for name in turned(list(contestants), number):
                 log = head_of(logs, round(FAUST_SHARE * plan.events)) if name == FAUST else logs
                 warm_up = round(plan.warm_up_share * sum(map(len, log)))
-                finish = race(contestants[name], kafka.bootstrap_servers, log, warm_up)
+                finish = race(contestants[name], kafka.access, log, warm_up)
                 finishes[name].append(finish)
                 say(f"round {number + 1}: {contestants[name].title}: {_told(finish)}")
     return summarise(finishes, plan)

@@ -14,6 +14,7 @@ from aiokafka.errors import (
 )
 
 from app.bench.traffic import KeyValue
+from app.kafka.access import KafkaAccess
 
 _BATCH_BYTES: Final = 512 * 1024
 _IN_FLIGHT: Final = 4
@@ -24,10 +25,10 @@ SeeRecords = Callable[[int, Sequence[Any]], None]
 """Shown a partition's number and its next records."""
 
 
-async def append(bootstrap_servers: str, topic: str, logs: Sequence[Iterable[KeyValue]]) -> None:
+async def append(access: KafkaAccess, topic: str, logs: Sequence[Iterable[KeyValue]]) -> None:
     """Append each list to the partition of its number; returns when all of it is acknowledged."""
     async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers, acks="all", max_batch_size=_BATCH_BYTES, max_request_size=4 * _BATCH_BYTES
+        **access.arguments(), acks="all", max_batch_size=_BATCH_BYTES, max_request_size=4 * _BATCH_BYTES
     ) as producer:
         await asyncio.gather(
             *(_append_partition(producer, TopicPartition(topic, number), log) for number, log in enumerate(logs))
@@ -53,10 +54,10 @@ async def _append_partition(producer: Any, place: TopicPartition, log: Iterable[
     await asyncio.gather(*pending)
 
 
-async def scan(bootstrap_servers: str, topic: str, partitions: int, see: SeeRecords) -> None:
+async def scan(access: KafkaAccess, topic: str, partitions: int, see: SeeRecords) -> None:
     """Show every record that the topic holds now, each partition in order."""
     places = [TopicPartition(topic, number) for number in range(partitions)]
-    async with _reader(bootstrap_servers) as consumer:
+    async with _reader(access) as consumer:
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)
@@ -70,16 +71,16 @@ async def scan(bootstrap_servers: str, topic: str, partitions: int, see: SeeReco
                     waiting.discard(place)
 
 
-async def length(bootstrap_servers: str, topic: str, partitions: int) -> int:
+async def length(access: KafkaAccess, topic: str, partitions: int) -> int:
     """How many records were ever appended to the topic."""
     places = [TopicPartition(topic, number) for number in range(partitions)]
-    async with _reader(bootstrap_servers) as consumer:
+    async with _reader(access) as consumer:
         return sum((await consumer.end_offsets(places)).values())
 
 
-async def committed(bootstrap_servers: str, group: str, topic: str) -> int:
+async def committed(access: KafkaAccess, group: str, topic: str) -> int:
     """How many records of the topic the group has committed, over all partitions; 0 while there is no such group."""
-    async with _admin(bootstrap_servers) as admin:
+    async with _admin(access) as admin:
         try:
             offsets = await admin.list_consumer_group_offsets(group)
         except (GroupCoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
@@ -87,19 +88,17 @@ async def committed(bootstrap_servers: str, group: str, topic: str) -> int:
     return sum(max(0, each.offset) for place, each in offsets.items() if place.topic == topic)
 
 
-async def commit(bootstrap_servers: str, group: str, topic: str, offsets: Sequence[int]) -> None:
+async def commit(access: KafkaAccess, group: str, topic: str, offsets: Sequence[int]) -> None:
     """Set the offsets of a group that nobody is in."""
-    async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, group_id=group, enable_auto_commit=False
-    ) as consumer:
+    async with AIOKafkaConsumer(**access.arguments(), group_id=group, enable_auto_commit=False) as consumer:
         places = {TopicPartition(topic, number): offset for number, offset in enumerate(offsets)}
         consumer.assign(list(places))
         await consumer.commit(places)
 
 
-def _reader(bootstrap_servers: str) -> Any:
+def _reader(access: KafkaAccess) -> Any:
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **access.arguments(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=_READ_BYTES,
@@ -109,8 +108,8 @@ def _reader(bootstrap_servers: str) -> Any:
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+async def _admin(access: KafkaAccess) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(**access.arguments())
     await admin.start()
     try:
         yield admin

@@ -20,6 +20,7 @@ from app.bench.progress import OutputSeen, Pace, pace
 from app.bench.traffic import KeyValue, total
 from app.contracts.events import Event, InvalidEvent, decode_event, event_type
 from app.errors import ProcessFailed, RiverrunError
+from app.kafka.access import KafkaAccess
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics, TopicSpec, load_topics
 from app.processes.program import Program
@@ -53,11 +54,11 @@ class Finish:
 
 
 @contextmanager
-def bench_topics(bootstrap_servers: str, prefix: str, changelog: str = "") -> Iterator[Topics]:
+def bench_topics(access: KafkaAccess, prefix: str, changelog: str = "") -> Iterator[Topics]:
     """Fresh topics that exist for the length of the block, as riverrun sets them, but stamped by the broker's clock.
 
     Args:
-        bootstrap_servers: where.
+        access: to Kafka.
         prefix: before every name.
         changelog: another name for the changelog.
     """
@@ -67,11 +68,11 @@ def bench_topics(bootstrap_servers: str, prefix: str, changelog: str = "") -> It
         score_requests=_stamped(plain.score_requests),
         interests_changelog=_stamped(plain.interests_changelog, changelog),
     )
-    apply_topics(bootstrap_servers, topics)
+    apply_topics(access, topics)
     try:
         yield topics
     finally:
-        delete_topics(bootstrap_servers, topics)
+        delete_topics(access, topics)
 
 
 def new_prefix() -> str:
@@ -79,7 +80,7 @@ def new_prefix() -> str:
     return f"bench-{secrets.token_hex(3)}-"
 
 
-def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence[KeyValue]], warm_up: int) -> Finish:
+def race(contestant: Contestant, access: KafkaAccess, logs: Sequence[Sequence[KeyValue]], warm_up: int) -> Finish:
     """Let it process these events, all of which are in Kafka before it starts.
 
     Raises:
@@ -88,14 +89,14 @@ def race(contestant: Contestant, bootstrap_servers: str, logs: Sequence[Sequence
     """
     prefix = new_prefix()
     with tempfile.TemporaryDirectory(prefix="riverrun-bench-") as scratch:
-        nowhere = Course(bootstrap_servers, prefix, f"{prefix}events", f"{prefix}score-requests", len(logs), Path())
-        with bench_topics(bootstrap_servers, prefix, contestant.changelog(nowhere)) as topics:
+        nowhere = Course(access, prefix, f"{prefix}events", f"{prefix}score-requests", len(logs), Path())
+        with bench_topics(access, prefix, contestant.changelog(nowhere)) as topics:
             course = replace(
                 nowhere, events=topics.events.name, output=topics.score_requests.name, scratch=Path(scratch)
             )
-            asyncio.run(append(bootstrap_servers, course.events, logs))
+            asyncio.run(append(access, course.events, logs))
             with _program(contestant, course) as program:
-                own, broker = CpuLog(program.pid), broker_pid(bootstrap_servers)
+                own, broker = CpuLog(program.pid), broker_pid(access.bootstrap_servers)
                 logged = [own] if broker is None else [own, CpuLog(broker)]
                 asyncio.run(_finished(program, contestant.group(course), course, total(logs), logged))
             measured, outputs_per_event = asyncio.run(_judge(contestant, course, logs, warm_up))
@@ -114,7 +115,7 @@ async def _finished(program: Program, group: str, course: Course, events: int, l
     deadline = time.monotonic() + FINISH_TIMEOUT_S
     done = 0
     while done < events:
-        done = await committed(course.bootstrap_servers, group, course.events)
+        done = await committed(course.access, group, course.events)
         for log in logged:
             log.sample()
         program.check()
@@ -130,10 +131,10 @@ async def _judge(
     contestant: Contestant, course: Course, logs: Sequence[Sequence[KeyValue]], warm_up: int
 ) -> tuple[Pace, float]:
     """Check its result; how fast it was, and its outputs per event."""
-    servers, partitions = course.bootstrap_servers, course.partitions
+    access, partitions = course.access, course.partitions
     seen = OutputSeen(contestant.covered)
-    await scan(servers, course.output, partitions, seen.see)
-    if not seen.records or not await length(servers, contestant.changelog(course), partitions):
+    await scan(access, course.output, partitions, seen.see)
+    if not seen.records or not await length(access, contestant.changelog(course), partitions):
         raise WrongResult(f"{contestant.title} wrote no output or no changelog.")
     _check(contestant, seen.newest, logs)
     return pace(seen, warm_up), round(seen.records / total(logs), 3)

@@ -18,6 +18,7 @@ from app.bench.log import scan
 from app.bench.race import WrongResult, bench_topics, new_prefix
 from app.bench.seeding import Past, seed_past
 from app.bench.worker import agents_worker
+from app.kafka.access import KafkaAccess
 from app.kafka.resolver import resolve_kafka
 from app.kafka.topics import TopicSpec
 from app.settings import Settings
@@ -81,17 +82,17 @@ def measure_recovery(settings: Settings, past: Past, rounds: int, say: Callable[
     """
     prefix = new_prefix()
     restored: list[Restored] = []
-    with resolve_kafka(settings, say) as kafka, bench_topics(kafka.bootstrap_servers, prefix) as topics:
+    with resolve_kafka(settings, say) as kafka, bench_topics(kafka.access, prefix) as topics:
         say(f"Kafka: {kafka.why}")
-        row_bytes = seed_past(kafka.bootstrap_servers, topics, past).row_bytes
+        row_bytes = seed_past(kafka.access, topics, past).row_bytes
         say(f"{past.users:,} users are in the changelog, {row_bytes} bytes each")
         for _ in range(rounds):
             with tempfile.TemporaryDirectory(prefix="riverrun-bench-") as scratch:
-                empty = _start(kafka.bootstrap_servers, prefix, Path(scratch) / "state")
+                empty = _start(kafka.access, prefix, Path(scratch) / "state")
                 say(f"from the changelog: ready after {empty.seconds:.1f} s, {empty.rows_per_s:,.0f} users/s")
-                kept = _start(kafka.bootstrap_servers, prefix, Path(scratch) / "state")
+                kept = _start(kafka.access, prefix, Path(scratch) / "state")
                 say(f"from the local disk: ready after {kept.seconds:.1f} s")
-            floor = _read(kafka.bootstrap_servers, topics.interests_changelog, past.users)
+            floor = _read(kafka.access, topics.interests_changelog, past.users)
             say(f"a bare reader: {floor:,.0f} users/s")
             if empty.rows != past.users or kept.rows:
                 raise WrongResult(
@@ -118,14 +119,14 @@ def summarise(restored: Sequence[Restored], past: Past, row_bytes: int) -> Recov
     )
 
 
-def _read(bootstrap_servers: str, changelog: TopicSpec, users: int) -> float:
+def _read(access: KafkaAccess, changelog: TopicSpec, users: int) -> float:
     """Users a second that a bare client reads."""
     started_s = time.monotonic()
-    asyncio.run(scan(bootstrap_servers, changelog.name, changelog.partitions, lambda _partition, _records: None))
+    asyncio.run(scan(access, changelog.name, changelog.partitions, lambda _partition, _records: None))
     return users / (time.monotonic() - started_s)
 
 
-def _start(bootstrap_servers: str, prefix: str, state_dir: Path) -> Start:
+def _start(access: KafkaAccess, prefix: str, state_dir: Path) -> Start:
     started_s = time.monotonic()
     first_s, first_rows = 0.0, 0
 
@@ -137,7 +138,7 @@ def _start(bootstrap_servers: str, prefix: str, state_dir: Path) -> Start:
             first_s = time.monotonic()
         return worker.is_ready()
 
-    with agents_worker(bootstrap_servers, prefix, state_dir) as worker:
+    with agents_worker(access, prefix, state_dir) as worker:
         worker.wait(ready, lambda: "ready", _READY_TIMEOUT_S)
         ready_s = time.monotonic()
         rows = int(worker.metrics().get(_ROWS, 0))

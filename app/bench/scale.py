@@ -31,6 +31,7 @@ from app.bench.traffic import draw_events
 from app.bench.turns import turned
 from app.bench.worker import agents_worker
 from app.interests.state import decode_state
+from app.kafka.access import KafkaAccess
 from app.kafka.resolver import resolve_kafka
 from app.kafka.topics import Topics
 from app.processes.service import Service
@@ -108,7 +109,7 @@ def measure_scale(settings: Settings, plan: ScalePlan, say: Callable[[str], None
         say(f"Kafka: {kafka.why}")
         for number in range(plan.rounds):
             for workers, users in turned(places, number):
-                point = _measure(kafka.bootstrap_servers, workers, users, plan)
+                point = _measure(kafka.access, workers, users, plan)
                 points.append(point)
                 told = f"{point.events_per_s:,.0f} events/s, {point.cpu_us_per_event:.1f} us, {point.rss_mb:.0f} MB"
                 say(f"round {number + 1}: {workers} workers, {users:,} users: {told}")
@@ -153,39 +154,39 @@ def _middle(rounds: Sequence[ScalePoint]) -> ScalePoint:
     )
 
 
-def _measure(bootstrap_servers: str, workers: int, users: int, plan: ScalePlan) -> ScalePoint:
+def _measure(access: KafkaAccess, workers: int, users: int, plan: ScalePlan) -> ScalePoint:
     prefix = new_prefix()
-    with bench_topics(bootstrap_servers, prefix) as topics, ExitStack() as running:
+    with bench_topics(access, prefix) as topics, ExitStack() as running:
         scratch = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="riverrun-bench-")))
-        visitors = seed_past(bootstrap_servers, topics, Past(users, plan.interactions, plan.seed)).visitors
+        visitors = seed_past(access, topics, Past(users, plan.interactions, plan.seed)).visitors
         rng = np.random.default_rng(plan.seed + 1)
         logs = draw_events(visitors, plan.events, rng, activity_sigma=None, first=PAST_EVENTS)
         bounds = {"RIVERRUN_AGENTS__MAX_INTERACTIONS": str(plan.interactions), "RIVERRUN_AGENTS__MAX_ITEMS": "1"}
         group = [
-            running.enter_context(agents_worker(bootstrap_servers, prefix, scratch / f"state-{number}", bounds))
+            running.enter_context(agents_worker(access, prefix, scratch / f"state-{number}", bounds))
             for number in range(workers)
         ]
         _wait_shared(group, topics.events.partitions)
         _wait_settled(group)
         idle_cpu_s = sum(worker.cpu_s() for worker in group)
-        asyncio.run(append(bootstrap_servers, topics.events.name, logs))
+        asyncio.run(append(access, topics.events.name, logs))
         end = PAST_EVENTS + plan.events
         group[0].wait(
-            lambda: asyncio.run(committed(bootstrap_servers, topics.app_id, topics.events.name)) >= end,
+            lambda: asyncio.run(committed(access, topics.app_id, topics.events.name)) >= end,
             lambda: "done",
             FINISH_TIMEOUT_S,
         )
         cpu_s = sum(worker.cpu_s() for worker in group) - idle_cpu_s
         rss_mb = sum(worker.rss_mb() for worker in group)
-        events_per_s, outputs = _outputs(bootstrap_servers, topics, plan)
+        events_per_s, outputs = _outputs(access, topics, plan)
         cpu_us = cpu_s / plan.events * _MILLION
         return ScalePoint(workers, users, events_per_s, round(cpu_us, 2), round(rss_mb, 1), outputs)
 
 
-def _outputs(bootstrap_servers: str, topics: Topics, plan: ScalePlan) -> tuple[float, float]:
+def _outputs(access: KafkaAccess, topics: Topics, plan: ScalePlan) -> tuple[float, float]:
     """Events a second, and outputs per event, as the score requests tell."""
     seen = OutputSeen(lambda _place, value: decode_state(value).state_version + 1)
-    asyncio.run(scan(bootstrap_servers, topics.score_requests.name, topics.score_requests.partitions, seen.see))
+    asyncio.run(scan(access, topics.score_requests.name, topics.score_requests.partitions, seen.see))
     measured = pace(seen, PAST_EVENTS + round(_WARM_UP_SHARE * plan.events))
     return round(measured.events_per_s, 1), round(seen.records / plan.events, 3)
 

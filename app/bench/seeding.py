@@ -15,6 +15,7 @@ import numpy as np
 from app.bench.log import append, commit
 from app.bench.traffic import FIRST_TS_MS, ITEMS, KeyValue, Visitors, draw_events, item_id
 from app.interests.state import Interaction, Kind, StateCause, UserState, encode_state
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import Topics
 
 PAST_EVENTS: Final = 2_000
@@ -41,7 +42,7 @@ class Seeded:
     row_bytes: int
 
 
-def seed_past(bootstrap_servers: str, topics: Topics, past: Past) -> Seeded:
+def seed_past(access: KafkaAccess, topics: Topics, past: Past) -> Seeded:
     """Fill fresh topics; nobody may be in the agents' group."""
     partitions = topics.events.partitions
     visitors = Visitors.of(past.users, partitions)
@@ -51,9 +52,9 @@ def seed_past(bootstrap_servers: str, topics: Topics, past: Past) -> Seeded:
     rows = [_rows(visitors, number, ends[number], past) for number in range(partitions)]
 
     async def fill() -> None:
-        await append(bootstrap_servers, topics.events.name, history)
-        await append(bootstrap_servers, topics.interests_changelog.name, rows)
-        await commit(bootstrap_servers, topics.app_id, topics.events.name, ends)
+        await append(access, topics.events.name, history)
+        await append(access, topics.interests_changelog.name, rows)
+        await commit(access, topics.app_id, topics.events.name, ends)
 
     asyncio.run(fill())
     key, row = next(_rows(visitors, 0, ends[0], past))

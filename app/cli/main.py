@@ -78,6 +78,8 @@ def main() -> None:
             _fail(error)
         if isinstance(error, OSError) and error.errno in _REFUSED:
             _fail(refused(error))
+        if "aiokafka" in sys.modules and (taken := _permission_taken(error)):
+            _fail(taken)
         raise
 
 
@@ -97,6 +99,12 @@ def refused(error: OSError) -> RiverrunError:
         hint="Free some space or permit it, or choose another place: RIVERRUN_CACHE_DIR, RIVERRUN_AGENTS__STATE_DIR, "
         "RIVERRUN_SCORING__MODELS_DIR, TMPDIR.",
     )
+
+
+def _permission_taken(error: BaseException) -> RiverrunError | None:
+    from app.kafka.errors import forbidden  # noqa: PLC0415  # imports the client, which --help does without
+
+    return forbidden(error)
 
 
 def _fail(error: RiverrunError) -> NoReturn:

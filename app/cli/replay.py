@@ -8,7 +8,6 @@ import typer
 from rich.progress import Progress
 
 from app.data.formats.names import Format
-from app.errors import SettingsError
 from app.settings import load_settings
 
 
@@ -32,15 +31,15 @@ def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
     """
     from app.contracts.events import Event  # noqa: PLC0415  # --help stays fast
     from app.data.source import DataSource, open_dataset  # noqa: PLC0415
-    from app.kafka.topic_admin import verify_topics  # noqa: PLC0415
+    from app.kafka.access import access_of  # noqa: PLC0415
+    from app.kafka.permissions import REPLAY  # noqa: PLC0415
+    from app.kafka.topic_check import check_topics  # noqa: PLC0415
     from app.kafka.topics import load_topics  # noqa: PLC0415
     from app.replay import events_of, paced, publish_catalog, publish_events, replay_producer  # noqa: PLC0415
 
     settings, topics = load_settings(), load_topics()
-    servers = settings.kafka.bootstrap_servers
-    if servers is None:
-        raise SettingsError("No Kafka to replay into.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS to host:port.")
-    verify_topics(servers, topics)
+    access = access_of(settings.kafka)
+    check_topics(access, topics, REPLAY)
     with Progress() as progress:
         source = DataSource(data, format_, map_, catalog, catalog_map)
         dataset = open_dataset(source, settings.cache_dir, progress.console.print)
@@ -52,7 +51,7 @@ def replay(  # noqa: PLR0913, PLR0917  # typer: one parameter per option
             progress.advance(task)
 
         async def run() -> None:
-            async with replay_producer(servers) as producer:
+            async with replay_producer(access) as producer:
                 if send_catalog:
                     await publish_catalog(producer, topics.catalog.name, dataset.catalog)
                 traffic = paced(events_of(dataset, start, stop), rate)

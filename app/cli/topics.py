@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from app.errors import KafkaUnreachable
+from app.kafka.access import KafkaAccess, access_of
 from app.kafka.topics import Topics, TopicSpec, load_topics
-from app.settings import Settings, load_settings
+from app.settings import KafkaSettings, load_settings
 
 app = typer.Typer(help="The topics of riverrun: list them, create them, set what differs.", no_args_is_help=True)
 
@@ -38,8 +39,7 @@ def apply(bootstrap_servers: Servers = None, as_json: AsJson = False) -> None:
 
     from app.kafka.topic_admin import apply_topics  # noqa: PLC0415 - slow to import, not for --help
 
-    servers = bootstrap_servers or _configured_servers(load_settings())
-    applied = apply_topics(servers, load_topics())
+    applied = apply_topics(_access(load_settings().kafka, bootstrap_servers), load_topics())
     if as_json:
         _print_json(
             {
@@ -81,15 +81,15 @@ def retention(spec: TopicSpec) -> str:
     return "Kafka's default" if kept is None else human_ms(int(kept))
 
 
-def _configured_servers(settings: Settings) -> str:
-    servers = settings.kafka.bootstrap_servers
+def _access(kafka: KafkaSettings, bootstrap_servers: str | None) -> KafkaAccess:
+    servers = bootstrap_servers or kafka.bootstrap_servers
     if not servers:
         raise KafkaUnreachable(
             "There is no Kafka to apply the topics to.",
             hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS or give --bootstrap-servers. "
             "(`riverrun demo` brings its own Kafka and topics.)",
         )
-    return servers
+    return access_of(kafka.model_copy(update={"bootstrap_servers": servers}))
 
 
 def _as_record(spec: TopicSpec) -> dict[str, object]:

@@ -18,6 +18,7 @@ from app.demo.shopfront import Shopfront
 from app.demo.watch import Person, Watch, busiest_first
 from app.errors import RiverrunError
 from app.interests.popularity import DecayedCounts
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import Topics
 from app.replay import events_of, paced
 
@@ -49,7 +50,7 @@ class DemoPlan:
 class Stage:
     """Everything that stands ready when the live part begins; `gateway_url` is empty where no gateway was wanted."""
 
-    bootstrap_servers: str
+    access: KafkaAccess
     topics: Topics
     pipeline: Pipeline
     dataset: Dataset
@@ -92,7 +93,7 @@ class LiveRun:
         stop = len(dataset.interactions)
         cut = stop - min(self._plan.events, stop)
         live = list(events_of(dataset, cut, stop))
-        async with Shopfront(self._stage.bootstrap_servers, topics.recommendations) as shop:
+        async with Shopfront(self._stage.access, topics.recommendations) as shop:
             await asyncio.to_thread(self._stage.pipeline.wait_ready, _READY_TIMEOUT_S)
             self._say(f"Everything is ready. The live page: {self._stage.gateway_url}")
             await self._backfill(shop, events_of(dataset, 0, cut))

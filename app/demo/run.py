@@ -17,6 +17,7 @@ from app.demo.pipeline import Pipeline
 from app.demo.report import DemoReport
 from app.demo.training import trained_model
 from app.demo.watch import Watch
+from app.kafka.access import KafkaAccess
 from app.kafka.resolver import ResolvedKafka, resolve_kafka
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import load_topics
@@ -81,15 +82,15 @@ def staged(
         # Where Kafka is somebody's own, the demo keeps to topics of its own.
         prefix = f"demo-{secrets.token_hex(3)}-" if kafka.kind == "configured" else ""
         topics = load_topics().with_prefix(prefix)
-        apply_topics(kafka.bootstrap_servers, topics)
+        apply_topics(kafka.access, topics)
         try:
-            asyncio.run(_send_catalog(kafka.bootstrap_servers, topics.catalog.name, dataset.catalog))
+            asyncio.run(_send_catalog(kafka.access, topics.catalog.name, dataset.catalog))
             agents = _agents(kafka, prefix)
             model_server = _model_server(kafka, prefix, settings.scoring.models_dir, model_version)
             opened = None if gateway is None else _gateway(kafka, prefix, (agents, model_server), gateway)
             with Pipeline(agents, model_server, opened.launch if opened else None) as pipeline:
                 yield Stage(
-                    bootstrap_servers=kafka.bootstrap_servers,
+                    access=kafka.access,
                     topics=topics,
                     pipeline=pipeline,
                     dataset=dataset,
@@ -100,7 +101,7 @@ def staged(
                 )
         finally:
             if prefix:
-                delete_topics(kafka.bootstrap_servers, topics)
+                delete_topics(kafka.access, topics)
 
 
 def check(report: DemoReport) -> None:
@@ -117,22 +118,22 @@ def check(report: DemoReport) -> None:
         )
 
 
-async def _send_catalog(bootstrap_servers: str, topic: str, items: Sequence[CatalogItem]) -> None:
-    async with replay_producer(bootstrap_servers) as producer:
+async def _send_catalog(access: KafkaAccess, topic: str, items: Sequence[CatalogItem]) -> None:
+    async with replay_producer(access) as producer:
         await publish_catalog(producer, topic, items)
 
 
 def _agents(kafka: ResolvedKafka, prefix: str) -> Launch:
     port = free_port()
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch("agents", lambda own: ("--state-dir", str(own / "state"), *options), _environment(kafka), port)
+    return Launch("agents", lambda own: ("--state-dir", str(own / "state"), *options), kafka.access.environment(), port)
 
 
 def _model_server(kafka: ResolvedKafka, prefix: str, models_dir: Path, version: str) -> Launch:
     port = free_port()
     model = ("--models-dir", str(models_dir), "--version", version)
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch("score", lambda _own: (*model, *options), _environment(kafka), port)
+    return Launch("score", lambda _own: (*model, *options), kafka.access.environment(), port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +154,7 @@ def _gateway(kafka: ResolvedKafka, prefix: str, scraped: Sequence[Launch], setti
     launch = Launch(
         "gateway",
         lambda own: ("--state-dir", str(own / "lists"), *options),
-        _environment(kafka) | environment,
+        kafka.access.environment() | environment,
         metrics_port,
     )
     return _Gateway(launch, f"http://127.0.0.1:{port}")
-
-
-def _environment(kafka: ResolvedKafka) -> dict[str, str]:
-    return {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers}

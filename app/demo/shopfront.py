@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from app.contracts.events import Event
 from app.contracts.recommendations import NEWCOMER_ID, decode_recommendations
 from app.demo.scorecard import Arrival, Ledger
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import TopicSpec
 from app.replay import publish_events, replay_producer
 
@@ -20,16 +21,14 @@ _NEWCOMER = NEWCOMER_ID.encode()
 class Shopfront:
     """A producer of events and a subscriber of lists with one ledger; use as an asynchronous context manager."""
 
-    def __init__(self, bootstrap_servers: str, recommendations: TopicSpec) -> None:
+    def __init__(self, access: KafkaAccess, recommendations: TopicSpec) -> None:
         self.ledger = Ledger()
         self.on_list: Callable[[str, Arrival], None] = lambda _user, _arrival: None
-        self.producer: AIOKafkaProducer = replay_producer(bootstrap_servers)
+        self.producer: AIOKafkaProducer = replay_producer(access)
         self._partitions = [
             TopicPartition(recommendations.name, number) for number in range(recommendations.partitions)
         ]
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers, enable_auto_commit=False, fetch_max_wait_ms=50
-        )
+        self._consumer = AIOKafkaConsumer(**access.arguments(), enable_auto_commit=False, fetch_max_wait_ms=50)
         self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Shopfront":

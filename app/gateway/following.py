@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from app.errors import KafkaUnreachable, TopicMismatch
+from app.errors import KafkaForbidden, KafkaUnreachable, TopicMismatch
 from app.gateway.replica import TopicRecord
+from app.kafka.access import KafkaAccess
 from app.kafka.fetch_wait import FetchWait
 from app.kafka.tail import open_tail
 from app.kafka.topics import TopicSpec
@@ -68,15 +69,16 @@ class Source:
     """What is followed.
 
     Attributes:
-        bootstrap_servers: where.
+        access: to Kafka.
         topic: what.
         request_timeout_ms: of a request.
-        topic_id: asks Kafka for the topic's id; blocks; raises `KafkaUnreachable` or `TopicMismatch`.
+        topic_id: asks Kafka for the topic's id; blocks; raises `KafkaUnreachable`,
+            `KafkaForbidden` or `TopicMismatch`.
         at_once: whether each record is fetched as soon as it is there; otherwise they gather at the broker, a quarter
             of a second at most.
     """
 
-    bootstrap_servers: str
+    access: KafkaAccess
     topic: TopicSpec
     request_timeout_ms: int
     topic_id: Callable[[], str]
@@ -109,7 +111,7 @@ class Follower:
         while True:
             try:
                 async with open_tail(
-                    self._source.bootstrap_servers,
+                    self._source.access,
                     self._source.topic,
                     self._source.request_timeout_ms,
                     client_id=CLIENT_ID,
@@ -183,7 +185,7 @@ class Follower:
                 if time.monotonic() >= identity_at_s:
                     await self._identify()
                     identity_at_s = time.monotonic() + _IDENTITY_EVERY_S
-            except (KafkaError, KafkaUnreachable, TopicMismatch, TimeoutError) as error:
+            except (KafkaError, KafkaUnreachable, KafkaForbidden, TopicMismatch, TimeoutError) as error:
                 self._trouble(str(error) or type(error).__name__)
                 identity_at_s = 0.0  # who knows what it is when it comes back
             else:
@@ -201,7 +203,7 @@ class Follower:
         while True:
             try:
                 self._known_id = await asyncio.to_thread(self._source.topic_id)
-            except (KafkaUnreachable, TopicMismatch) as error:
+            except (KafkaUnreachable, KafkaForbidden, TopicMismatch) as error:
                 self._trouble(str(error))
                 await asyncio.sleep(_RETRY_S)
             else:

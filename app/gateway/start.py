@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
-from app.errors import SettingsError
 from app.gateway.auth import AccessRules, checked
 from app.gateway.following import FollowState
 from app.gateway.health import Health
@@ -17,7 +16,9 @@ from app.gateway.metrics import TABLE
 from app.gateway.server import Room, Server, listen, make_server, room_for
 from app.gateway.wiring import Gateway, Installation, followed_topics, wire
 from app.interpreter import tune_interpreter
-from app.kafka.topic_admin import verify_topics
+from app.kafka.access import access_of
+from app.kafka.permissions import GATEWAY, GATEWAY_WITH_INTERESTS
+from app.kafka.topic_check import check_topics
 from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import load_topics
 from app.observability import Metrics, ObservabilityServer
@@ -37,14 +38,13 @@ def start(settings: Settings, topic_prefix: str) -> None:
     rules = checked(_rules(gateway))
     if rules.open_access:
         logger.warning("Open access: everybody may read every user's lists and send events. For demos only.")
-    servers = settings.kafka.bootstrap_servers
-    if not servers:
-        raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
+    access = access_of(settings.kafka)
     room = room_for(gateway.max_streams)
     gateway = gateway.model_copy(update={"max_streams": room.streams})
     settings = settings.model_copy(update={"gateway": gateway})
     topics = load_topics().with_prefix(topic_prefix)
     topics_read = followed_topics(settings, topics)
+    permissions = GATEWAY_WITH_INTERESTS if gateway.keep_interests else GATEWAY
     metrics, followed = Metrics(TABLE), {role: FollowState() for role in topics_read}
     health = Health(time.monotonic, followed)
     with (
@@ -58,9 +58,9 @@ def start(settings: Settings, topic_prefix: str) -> None:
         ) as server,
     ):
         logger.info("Metrics and probes on port %d.", server.port)
-        verify_topics(servers, topics)
-        ids = topic_ids(servers, [topic.name for topic in topics_read.values()])
-        installation = Installation(settings, rules, servers, topics, ids, folder, followed)
+        check_topics(access, topics, permissions)
+        ids = topic_ids(access, [topic.name for topic in topics_read.values()])
+        installation = Installation(settings, rules, access, topics, ids, folder, followed)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(installation, metrics, health, room))
 

@@ -34,6 +34,7 @@ from app.gateway.shelf import ROLE as LISTS_ROLE
 from app.gateway.shelf import Shelf, ShelfParts
 from app.gateway.streams import Listeners
 from app.gateway.upkeep import flush_for_ever, tick
+from app.kafka.access import KafkaAccess
 from app.kafka.publisher import connected_producer
 from app.kafka.topic_ids import topic_ids
 from app.kafka.topics import Topics, TopicSpec
@@ -50,7 +51,7 @@ class Installation:
     Args:
         settings: all of them.
         rules: who may come in, checked.
-        bootstrap_servers: where Kafka is.
+        access: to Kafka.
         topics: their names.
         topic_ids: Kafka's ids of them, by name.
         state_dir: claimed.
@@ -59,7 +60,7 @@ class Installation:
 
     settings: Settings
     rules: AccessRules
-    bootstrap_servers: str
+    access: KafkaAccess
     topics: Topics
     topic_ids: Mapping[str, str]
     state_dir: Path
@@ -109,7 +110,7 @@ async def wire(installation: Installation, metrics: Metrics, health: Health, sta
     if interests is not None:
         stack.callback(interests.close)
     timeout_ms = installation.settings.kafka.request_timeout_ms
-    producer = await connected_producer(installation.bootstrap_servers, CLIENT_ID, timeout_ms)
+    producer = await connected_producer(installation.access, CLIENT_ID, timeout_ms)
     stack.push_async_callback(producer.stop)
     addresses = listed(gateway.scrape)
     parts = _Parts(
@@ -204,10 +205,10 @@ def _intake_desk(installation: Installation, doorkeeper: Doorkeeper, posting: Po
 
 def _follower(installation: Installation, topic: TopicSpec, keeper: Keeper, role: str) -> Follower:
     source = Source(
-        installation.bootstrap_servers,
+        installation.access,
         topic,
         installation.settings.kafka.request_timeout_ms,
-        lambda: topic_ids(installation.bootstrap_servers, [topic.name])[topic.name],
+        lambda: topic_ids(installation.access, [topic.name])[topic.name],
         at_once=role != INTERESTS_ROLE,
     )
     return Follower(source, keeper, installation.topic_ids[topic.name], installation.followed[role])

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from app.kafka.java import Java
 
@@ -58,8 +59,8 @@ class Ports:
         return f"{HOST}:{self.broker}"
 
 
-def server_properties(log_dir: Path, ports: Ports) -> str:
-    """`server.properties` of a broker that is its own controller."""
+def server_properties(log_dir: Path, ports: Ports, otherwise: Mapping[str, str | int] = MappingProxyType({})) -> str:
+    """`server.properties` of a broker that is its own controller; `otherwise` are settings in place of these."""
     listeners = f"PLAINTEXT://{HOST}:{ports.broker}"
     settings = {
         "process.roles": "broker,controller",
@@ -72,6 +73,7 @@ def server_properties(log_dir: Path, ports: Ports) -> str:
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": log_dir,
         **SHARED_SETTINGS,
+        **otherwise,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 

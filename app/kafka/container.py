@@ -19,6 +19,7 @@ from typing import Any
 from docker.errors import APIError  # type: ignore[import-untyped] # docker ships no types
 from testcontainers.core.container import DockerContainer
 
+from app.kafka.access import KafkaAccess
 from app.kafka.broker_config import HEAP, SHARED_SETTINGS, new_id
 from app.kafka.probe import probe
 
@@ -83,7 +84,7 @@ class KafkaContainer(DockerContainer):
             ContainerFailed: it has ended, or does not answer in time.
         """
         deadline = time.monotonic() + timeout_s
-        while not (answer := probe(self.address, PROBE_TIMEOUT_S)).ok:
+        while not (answer := probe(KafkaAccess(self.address), PROBE_TIMEOUT_S)).ok:
             log = self.get_wrapped_container().logs(tail=LAST_LINES).decode(errors="replace")
             if ENDED in log:
                 raise ContainerFailed(_reason(log))

@@ -6,11 +6,12 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from app.errors import KafkaStartFailed
+from app.kafka.access import KafkaAccess
 from app.kafka.broker_config import LOG4J, Ports, java_command, prepare_log_dir, server_properties
 from app.kafka.failure import start_failure
 from app.kafka.install import KafkaInstall, Progress, check_space, install_kafka
@@ -36,10 +37,17 @@ class LocalKafka:
         ports: where it listens.
         data_dir: its log folder, kept after `close`; without one its data goes with it.
         failure_log: where the whole log is kept when a start fails.
+        otherwise: properties of the broker in place of the usual ones.
     """
 
     def __init__(
-        self, install: KafkaInstall, java: Java, ports: Ports, data_dir: Path | None, failure_log: Path
+        self,
+        install: KafkaInstall,
+        java: Java,
+        ports: Ports,
+        data_dir: Path | None,
+        failure_log: Path,
+        otherwise: Mapping[str, str | int],
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="riverrun-kafka-"))
         self._log = self._folder / "kafka.log"
@@ -61,7 +69,7 @@ class LocalKafka:
             prepare_log_dir(log_dir, install.formatted)
             check_space(log_dir)
             log4j.write_text(LOG4J)
-            properties.write_text(server_properties(log_dir, ports))
+            properties.write_text(server_properties(log_dir, ports, otherwise))
         except BaseException:
             self.close()
             raise
@@ -70,6 +78,11 @@ class LocalKafka:
     def bootstrap_servers(self) -> str:
         """The address for clients."""
         return self._ports.bootstrap_servers
+
+    @property
+    def access(self) -> KafkaAccess:
+        """The way in: plain text."""
+        return KafkaAccess(self.bootstrap_servers)
 
     @property
     def folder(self) -> Path:
@@ -84,7 +97,7 @@ class LocalKafka:
         """
         started = time.monotonic()
         self.pid = self._process.start()
-        while not probe(self.bootstrap_servers, PROBE_TIMEOUT_S).ok:
+        while not probe(self.access, PROBE_TIMEOUT_S).ok:
             seconds = time.monotonic() - started
             code = self._process.exit_code()
             if code is not None:
@@ -147,8 +160,11 @@ def local_kafka(
     data_dir: Path | None = None,
     port: int | None = None,
     environment: Mapping[str, str] = os.environ,
+    otherwise: Callable[[Ports], Mapping[str, str | int]] = lambda _: {},
 ) -> Iterator[LocalKafka]:
     """Find a Java, complete the jars, and run a broker for the length of the block.
+
+    `otherwise` gives properties of the broker in place of the usual ones.
 
     Raises:
         KafkaStartFailed: no Java, no jars and no network, no disk space, a port in use, or a broker that ends.
@@ -158,7 +174,7 @@ def local_kafka(
     check_space(Path(tempfile.gettempdir()))
     ports = free_ports(random.SystemRandom(), port)
     failure_log = settings.cache_dir / "kafka" / "last-failure.log"
-    kafka = LocalKafka(install, java, ports, data_dir, failure_log)
+    kafka = LocalKafka(install, java, ports, data_dir, failure_log, otherwise(ports))
     try:
         on_progress(f"Starting Apache Kafka {install.version} on {java}")
         kafka.start()

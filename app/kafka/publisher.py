@@ -14,9 +14,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
 from app.errors import KafkaUnreachable, StateError
+from app.kafka.access import KafkaAccess
 from app.kafka.outgoing import Appended, Outgoing
+from app.kafka.probe import Answer, no_good, probe
 
 MAX_BATCH_BYTES: Final = 768 * 1024  # under the topics' max.message.bytes of 1 MiB
+PROBE_TIMEOUT_S: Final = 5.0
 MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
 _OVERHEAD_BYTES: Final = 512  # batch header, record header, lengths, our own header: rounded up generously
 MAX_VALUE_BYTES: Final = MAX_BATCH_BYTES - MAX_KEY_BYTES - _OVERHEAD_BYTES
@@ -106,14 +109,14 @@ async def gather_all(work: Iterable[Any]) -> list[Any]:
     return results
 
 
-async def connected_producer(bootstrap_servers: str, client_id: str, request_timeout_ms: int) -> AIOKafkaProducer:
+async def connected_producer(access: KafkaAccess, client_id: str, request_timeout_ms: int) -> AIOKafkaProducer:
     """A producer for a `Publisher`, connected.
 
     Raises:
-        KafkaUnreachable: no broker answers.
+        KafkaUnreachable: no broker answers, or none lets us in.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        **access.arguments(),
         client_id=client_id,
         acks="all",
         max_batch_size=MAX_BATCH_BYTES,
@@ -124,12 +127,11 @@ async def connected_producer(bootstrap_servers: str, client_id: str, request_tim
         await producer.start()
     except KafkaConnectionError as error:
         await producer.stop()
-        raise unreachable(bootstrap_servers) from error
+        raise await unreachable(access) from error
     return producer
 
 
-def unreachable(bootstrap_servers: str) -> KafkaUnreachable:
-    """The error of a start without a broker."""
-    return KafkaUnreachable(
-        f"No Kafka broker answers at {bootstrap_servers}.", hint="Start it, or set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS."
-    )
+async def unreachable(access: KafkaAccess) -> KafkaUnreachable:
+    """The error of a start without a broker: aiokafka does not say why, a probe does."""
+    answer = await asyncio.to_thread(probe, access, PROBE_TIMEOUT_S)
+    return no_good(access, answer if not answer.ok else Answer("it did a moment ago"))

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from app.errors import KafkaUnreachable
+from app.kafka.access import KafkaAccess, access_of
 from app.kafka.docker import DockerUnusable, docker_kafka
 from app.kafka.install import Progress
 from app.kafka.local import LocalKafka, local_kafka
-from app.kafka.probe import Probe, probe
+from app.kafka.probe import Probe, no_good, probe
 from app.settings import Settings
 
 CONFIGURED_TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ Kind = Literal["configured", "docker", "local"]
 class ResolvedKafka:
     """A Kafka that answers, which kind it is, and in one sentence why it was taken."""
 
-    bootstrap_servers: str
+    access: KafkaAccess
     kind: Kind
     why: str
 
@@ -46,13 +46,13 @@ def resolve_kafka(
     """Find or start a Kafka for the length of the block; one that was started ends with it.
 
     Raises:
-        KafkaUnreachable: an address is configured, and nothing there answers within 5 s.
+        SettingsError: what is configured cannot be used.
+        KafkaUnreachable: an address is configured, and nothing there answers, or lets us in, within 5 s.
         KafkaStartFailed: none is configured, Docker has none, and the local one does not start.
     """
     ways = backends or Backends()
-    configured = settings.kafka.bootstrap_servers
-    if configured:
-        yield _configured(configured, ways.probe)
+    if settings.kafka.bootstrap_servers:
+        yield _configured(access_of(settings.kafka), ways.probe)
         return
     with ExitStack() as running:
         try:
@@ -60,18 +60,15 @@ def resolve_kafka(
         except DockerUnusable as error:
             kafka = running.enter_context(ways.local(settings, on_progress))
             why = f"local Apache Kafka {kafka.version} on {kafka.java}: {error.what}"
-            found = ResolvedKafka(kafka.bootstrap_servers, "local", why)
+            found = ResolvedKafka(kafka.access, "local", why)
         else:
             why = f"{settings.kafka.image} in Docker: no {VARIABLE}, and a Docker engine answers"
-            found = ResolvedKafka(address, "docker", why)
+            found = ResolvedKafka(KafkaAccess(address), "docker", why)
         yield found
 
 
-def _configured(address: str, ask: Probe) -> ResolvedKafka:
-    answer = ask(address, CONFIGURED_TIMEOUT_S)
+def _configured(access: KafkaAccess, ask: Probe) -> ResolvedKafka:
+    answer = ask(access, CONFIGURED_TIMEOUT_S)
     if not answer.ok:
-        raise KafkaUnreachable(
-            f"No Kafka answers at {address} ({VARIABLE}): {answer.why}.",
-            hint="Start it or mend the address; without one riverrun finds or starts a Kafka itself.",
-        )
-    return ResolvedKafka(address, "configured", f"Kafka at {address}: {VARIABLE} says so")
+        raise no_good(access, answer)
+    return ResolvedKafka(access, "configured", f"Kafka at {access.bootstrap_servers}: {VARIABLE} says so")

@@ -7,6 +7,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from app.kafka.access import KafkaAccess
 from app.kafka.publisher import unreachable
 from app.kafka.stopping import stop_consumer
 from app.kafka.topics import TopicSpec
@@ -17,12 +18,12 @@ _MAX_PARTITION_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_tail(
-    bootstrap_servers: str, topic: TopicSpec, request_timeout_ms: int, *, client_id: str, gather_bytes: int = 1
+    access: KafkaAccess, topic: TopicSpec, request_timeout_ms: int, *, client_id: str, gather_bytes: int = 1
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions of the topic, at its beginning.
 
     Args:
-        bootstrap_servers: where.
+        access: to Kafka.
         topic: what to read.
         request_timeout_ms: how long a request may take.
         client_id: how the broker's own logs and quotas call the reader.
@@ -30,10 +31,10 @@ async def open_tail(
             not know of every record at once.
 
     Raises:
-        KafkaUnreachable: no broker answers.
+        KafkaUnreachable: no broker answers, or none lets us in.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **access.arguments(),
         client_id=client_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -48,7 +49,7 @@ async def open_tail(
         await consumer.start()
     except KafkaConnectionError as error:
         await stop_consumer(consumer)
-        raise unreachable(bootstrap_servers) from error
+        raise await unreachable(access) from error
     try:
         yield consumer
     finally:

@@ -4,16 +4,15 @@ Only settings that the file names are touched: what an operator or a managed ser
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import KafkaError, KafkaUnreachable, TopicMismatch
-from app.kafka.probe import probe
+from app.errors import KafkaError, TopicMismatch
+from app.kafka.access import KafkaAccess
+from app.kafka.admin import admin_client
 from app.kafka.topics import Topics, TopicSpec
 
-PROBE_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_MS = 15_000
 CREATE_ATTEMPTS = 3
 POLL_S = 0.05
@@ -38,24 +37,25 @@ class _Found:
     config: Mapping[str, str | None]
 
 
-def apply_topics(bootstrap_servers: str, topics: Topics) -> AppliedTopics:
+def apply_topics(access: KafkaAccess, topics: Topics) -> AppliedTopics:
     """Create the topics that are missing and set the settings that differ; doing it again changes nothing.
 
     Everything is compared before anything is written, so that a refusal leaves Kafka as it was. Killed half-way,
     the next call does the rest.
 
     Raises:
-        KafkaUnreachable: nothing answers at the address.
+        KafkaUnreachable: nobody answers, or nobody lets us in.
+        KafkaForbidden: this is not permitted.
         TopicMismatch: a topic has another number of partitions.
         KafkaError: Kafka refuses a topic or a setting.
     """
     from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415 - slow to import, not for --help
 
     specs = tuple(topics.by_role().values())
-    with _admin(bootstrap_servers) as admin:
+    with admin_client(access, REQUEST_TIMEOUT_MS) as admin:
         for attempt in range(CREATE_ATTEMPTS):
             found = _look(admin, specs)
-            _refuse_mismatch(specs, found)
+            refuse_partitions(specs, {name: topic.partitions for name, topic in found.items()})
             missing = [spec for spec in specs if spec.name not in found]
             try:
                 _create(admin, missing)
@@ -73,67 +73,38 @@ def apply_topics(bootstrap_servers: str, topics: Topics) -> AppliedTopics:
     )
 
 
-def verify_topics(bootstrap_servers: str, topics: Topics) -> None:
-    """Check at a process's start that every topic is there with the right number of partitions.
-
-    Raises:
-        KafkaUnreachable: nothing answers at the address.
-        TopicMismatch: one is missing or has another number of partitions.
-    """
-    specs = tuple(topics.by_role().values())
-    with _admin(bootstrap_servers) as admin:
-        found = _look(admin, specs)
-    missing = [spec.name for spec in specs if spec.name not in found]
-    if missing:
-        raise TopicMismatch(
-            f"Kafka at {bootstrap_servers} has no topic {', '.join(missing)}.",
-            hint="Run `riverrun topics apply`.",
-        )
-    _refuse_mismatch(specs, found)
-
-
-def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
+def delete_topics(access: KafkaAccess, topics: Topics) -> None:
     """Delete every one of these topics that exists, with all that is in them.
 
     Raises:
-        KafkaUnreachable: nothing answers at the address.
+        KafkaUnreachable: nobody answers, or nobody lets us in.
+        KafkaForbidden: this is not permitted.
         KafkaError: Kafka refuses.
     """
     specs = tuple(topics.by_role().values())
-    with _admin(bootstrap_servers) as admin:
+    with admin_client(access, REQUEST_TIMEOUT_MS) as admin:
         found = _look(admin, specs)
         if found:
             admin.delete_topics(list(found), timeout_ms=REQUEST_TIMEOUT_MS)
 
 
-@contextmanager
-def _admin(bootstrap_servers: str) -> Iterator[Any]:
-    """An admin client; Kafka's own refusals become KafkaError."""
-    from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - slow to import, not for --help
-    from kafka.errors import KafkaError as Refusal  # noqa: PLC0415
+def refuse_partitions(specs: Iterable[TopicSpec], partitions: Mapping[str, int]) -> None:
+    """Hold the topics that there are, by name, against the file.
 
-    # The client keeps a thread for ever if its first connection fails, so that is tried before.
-    answer = probe(bootstrap_servers, PROBE_TIMEOUT_S)
-    if not answer.ok:
-        raise KafkaUnreachable(
-            f"No Kafka answers at {bootstrap_servers}: {answer.why}.",
-            hint="Start it, or mend RIVERRUN_KAFKA__BOOTSTRAP_SERVERS.",
+    Raises:
+        TopicMismatch: one has another number of partitions.
+    """
+    wrong = [
+        f"{spec.name} has {partitions[spec.name]} partitions, topics.yml wants {spec.partitions}"
+        for spec in specs
+        if spec.name in partitions and partitions[spec.name] != spec.partitions
+    ]
+    if wrong:
+        raise TopicMismatch(
+            f"{'; '.join(wrong)}.",
+            hint="Another number moves users away from their state. Put the old number back into topics.yml, or "
+            "stop everything, delete the topics whose key is the user, and replay the events.",
         )
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=answer.address,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            bootstrap_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-    except Refusal as error:
-        raise KafkaError(
-            f"Kafka at {bootstrap_servers} refused: {' '.join(str(error).split())}.",
-            hint="Check infra/kafka/topics.yml and what this user may do.",
-        ) from error
 
 
 def _look(admin: Any, specs: tuple[TopicSpec, ...]) -> dict[str, _Found]:
@@ -164,20 +135,6 @@ def _look(admin: Any, specs: tuple[TopicSpec, ...]) -> dict[str, _Found]:
         )
         for name, partitions in existing.items()
     }
-
-
-def _refuse_mismatch(specs: tuple[TopicSpec, ...], found: Mapping[str, _Found]) -> None:
-    wrong = [
-        f"{spec.name} has {found[spec.name].partitions} partitions, topics.yml wants {spec.partitions}"
-        for spec in specs
-        if spec.name in found and found[spec.name].partitions != spec.partitions
-    ]
-    if wrong:
-        raise TopicMismatch(
-            f"{'; '.join(wrong)}.",
-            hint="Another number moves users away from their state. Put the old number back into topics.yml, or "
-            "stop everything, delete the topics whose key is the user, and replay the events.",
-        )
 
 
 def _create(admin: Any, missing: list[TopicSpec]) -> None:

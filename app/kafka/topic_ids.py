@@ -3,40 +3,30 @@
 from collections.abc import Sequence
 from typing import Final
 
-from app.errors import KafkaUnreachable, TopicMismatch
-from app.kafka.probe import probe
+from app.errors import KafkaForbidden, TopicMismatch
+from app.kafka.access import KafkaAccess
+from app.kafka.admin import admin_client
 
 TIMEOUT_S: Final = 5.0
 
 
-def topic_ids(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, str]:
+def topic_ids(access: KafkaAccess, topics: Sequence[str]) -> dict[str, str]:
     """Topic name -> id.
 
     Raises:
         KafkaUnreachable: no broker tells.
+        KafkaForbidden: we may not know of a topic.
         TopicMismatch: a topic does not exist.
     """
-    from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - slow to import, not for --help
-    from kafka.errors import KafkaError  # noqa: PLC0415 - as above
+    from kafka.errors import TopicAuthorizationFailedError  # noqa: PLC0415 - slow to import, not for --help
 
-    # The client keeps a thread for ever if its first connection fails, so that is tried before.
-    answer = probe(bootstrap_servers, TIMEOUT_S)
-    if not answer.ok:
-        raise KafkaUnreachable(f"No broker answers at {bootstrap_servers}: {answer.why}.")
-    timeout_ms = int(1000 * TIMEOUT_S)
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=answer.address,
-            request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms,
-        )  # fmt: skip
-        try:
-            described = admin.describe_topics(list(topics))
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise KafkaUnreachable(f"No broker at {bootstrap_servers} describes topics: {error}.") from error
-    found = {topic["name"]: str(topic["topic_id"]) for topic in described if not topic["error_code"]}
-    missing = [topic for topic in topics if topic not in found]
+    with admin_client(access, int(1000 * TIMEOUT_S)) as admin:
+        described = admin.describe_topics(list(topics))
+    codes = {topic["name"]: topic["error_code"] for topic in described}
+    hidden = [name for name, code in codes.items() if code == TopicAuthorizationFailedError.errno]
+    if hidden:
+        raise KafkaForbidden(f"Kafka shows {access.who} no topic {', '.join(hidden)}.")
+    missing = [name for name, code in codes.items() if code]
     if missing:
         raise TopicMismatch(f"Kafka has no topic {', '.join(missing)}.", hint="Run `riverrun topics apply`.")
-    return found
+    return {topic["name"]: str(topic["topic_id"]) for topic in described}

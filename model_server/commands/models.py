@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from app.errors import ModelVersionError
 from app.settings import Settings, load_settings
 from model_server.registry.champion import Succession, champion_of, promote, roll_back
 from model_server.registry.folders import finished_versions
+
+if TYPE_CHECKING:
+    from app.kafka.access import KafkaAccess
 
 app = typer.Typer(help="Model versions: which there are, and which one is served.", no_args_is_help=True)
 
@@ -77,18 +80,18 @@ def promote_version(
 ) -> None:
     """Serve this version: verified whole, then named champion. Running model servers warm it up and swap."""
     settings = load_settings()
-    folder = models_dir or settings.scoring.models_dir
+    access, folder = _access(settings), models_dir or settings.scoring.models_dir
     version = _existing(folder, name)
     _load(version)
     succession = promote(folder, version.name, reason, _now_ms())
-    _tell(settings, succession, topic_prefix)
+    _tell(access, succession, topic_prefix)
 
 
 @app.command("rollback")
 def roll_back_version(reason: Reason = "by hand", models_dir: ModelsDir = None, topic_prefix: Prefix = "") -> None:
     """Serve the champion before this one again; of those before it, the newest that can be loaded."""
     settings = load_settings()
-    folder = models_dir or settings.scoring.models_dir
+    access, folder = _access(settings), models_dir or settings.scoring.models_dir
 
     def loads(name: str) -> bool:
         try:
@@ -98,7 +101,7 @@ def roll_back_version(reason: Reason = "by hand", models_dir: ModelsDir = None, 
             return False
         return True
 
-    _tell(settings, roll_back(folder, reason, _now_ms(), loads), topic_prefix)
+    _tell(access, roll_back(folder, reason, _now_ms(), loads), topic_prefix)
 
 
 def _existing(models_dir: Path, name: str | None) -> Path:
@@ -124,17 +127,24 @@ def _load(folder: Path) -> None:
     load_fitting(folder, torch.device("cpu"), FINGERPRINT)
 
 
-def _tell(settings: Settings, succession: Succession, topic_prefix: str) -> None:
+def _access(settings: Settings) -> "KafkaAccess | None":
+    """To the configured Kafka, if there is one; before anything is changed, for it may be wrong."""
+    from app.kafka.access import access_of  # noqa: PLC0415  # --help stays fast
+
+    return access_of(settings.kafka) if settings.kafka.bootstrap_servers else None
+
+
+def _tell(access: "KafkaAccess | None", succession: Succession, topic_prefix: str) -> None:
     from app.kafka.topics import load_topics  # noqa: PLC0415  # --help stays fast
     from model_server.registry.announce import announce  # noqa: PLC0415
 
     champion = succession.champion
     typer.echo(champion.version)
-    if not settings.kafka.bootstrap_servers:
+    if access is None:
         _say("No Kafka address is set: model servers see it when they next look into the folder.")
         return
     topic = load_topics().with_prefix(topic_prefix).model_updates.name
-    if failed := announce(settings.kafka.bootstrap_servers, topic, champion):
+    if failed := announce(access, topic, champion):
         _say(f"{failed} Model servers see it when they next look into the folder.")
 
 

@@ -36,9 +36,6 @@ def score(
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise SettingsError(f"Wrong option --{option}: {first['msg']} (got {first['input']!r}).") from error
-    address = settings.kafka.bootstrap_servers
-    if not address:
-        raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
     from model_server.start import start  # noqa: PLC0415
 
-    start(settings, address, version, topic_prefix)
+    start(settings, version, topic_prefix)

@@ -146,13 +146,13 @@ def serve_and_judge(
     with resolve_kafka(settings, lambda _: None) as kafka:
         prefix = f"evaluate-{token_hex(3)}-"
         topics = load_topics().with_prefix(prefix)
-        apply_topics(kafka.bootstrap_servers, topics)
+        apply_topics(kafka.access, topics)
         try:
             with Pipeline(_agents(kafka, prefix), _model_server(kafka, prefix, served)) as pipeline:
                 pending = _judge(dataset, version.model.data.events, events, (kafka, topics), pipeline)
                 return asyncio.run(pending)
         finally:
-            delete_topics(kafka.bootstrap_servers, topics)
+            delete_topics(kafka.access, topics)
 
 
 def differences(served: Mapping[str, Served], users: NDArray[np.int64], seed: int) -> dict[str, Difference]:
@@ -170,10 +170,10 @@ async def _judge(
     dataset: Dataset, cut: int, events: int, where: tuple[ResolvedKafka, Topics], pipeline: Pipeline
 ) -> Served:
     (kafka, topics), page = where, _Page()
-    servers = kafka.bootstrap_servers
+    access = kafka.access
     async with (
-        replay_producer(servers) as producer,
-        open_tail(servers, topics.recommendations, 30_000, client_id="riverrun-evaluate") as consumer,
+        replay_producer(access) as producer,
+        open_tail(access, topics.recommendations, 30_000, client_id="riverrun-evaluate") as consumer,
     ):
         reading = asyncio.create_task(page.read(consumer))
         await publish_catalog(producer, topics.catalog.name, dataset.catalog)
@@ -207,15 +207,11 @@ def _nothing(_event: Event, _offset: int, _sent_s: float) -> None:
 def _agents(kafka: ResolvedKafka, prefix: str) -> Launch:
     port = free_port()
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
-    return Launch("agents", lambda own: ("--state-dir", str(own / "state"), *options), _at(kafka), port)
+    return Launch("agents", lambda own: ("--state-dir", str(own / "state"), *options), kafka.access.environment(), port)
 
 
 def _model_server(kafka: ResolvedKafka, prefix: str, version: Path) -> Launch:
     port = free_port()
     options = ("--topic-prefix", prefix, "--metrics-port", str(port))
     model = ("--models-dir", str(version.parent), "--version", version.name)
-    return Launch("score", lambda _own: (*model, *options), _at(kafka), port)
-
-
-def _at(kafka: ResolvedKafka) -> dict[str, str]:
-    return {"RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+    return Launch("score", lambda _own: (*model, *options), kafka.access.environment(), port)

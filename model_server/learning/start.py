@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from app.data.source import DataSource, open_dataset
 from app.errors import SettingsError
-from app.kafka.topic_admin import verify_topics
+from app.kafka.access import access_of
+from app.kafka.permissions import LEARN
+from app.kafka.topic_check import check_topics
 from app.kafka.topics import load_topics
 from app.observability import Metrics, ObservabilityServer
 from app.settings import LearningSettings, Settings
@@ -42,9 +44,7 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         RiverrunError: private training options, no broker, topics that are not as they should be, a folder or a port
             in use.
     """
-    address, learning = settings.kafka.bootstrap_servers, settings.learning
-    if not address:
-        raise SettingsError("No Kafka address is set.", hint="Set RIVERRUN_KAFKA__BOOTSTRAP_SERVERS=host:port.")
+    access, learning = access_of(settings.kafka), settings.learning
     check_options(learning.options)
     topics = load_topics()
     if topic_prefix:
@@ -58,13 +58,13 @@ def start(settings: Settings, source: DataSource | None, topic_prefix: str) -> N
         claimed_folder(learning.state_dir, "RIVERRUN_LEARNING__STATE_DIR") as folder,
     ):
         logger.info("Metrics and probes on port %d.", server.port)
-        verify_topics(address, topics)
+        check_topics(access, topics, LEARN)
         store = EventStore(folder / "store", bounds_of(learning))
         if source is not None and not store.manifest.taken:
             dataset = open_dataset(source, settings.cache_dir, logger.info)
             if begin_with(store, folder, dataset, time.time_ns() // 1_000_000):
                 logger.info("The store begins with %d events of %s.", store.rows, dataset.name)
-        place = Place(address, topics, folder)
+        place = Place(access, topics, folder)
         asyncio.run(learn(settings, place, store, pace_of(learning), (metrics, health)))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from app.interests.intake import IntakeLimits
+from app.kafka.access import KafkaAccess
 from app.kafka.publisher import Publisher, connected_producer
 from app.kafka.tail import open_tail
 from app.kafka.topics import Topics
@@ -36,9 +37,9 @@ _GATHERED_BYTES: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the learner works: Kafka's address, the topics' names, and its own folder."""
+    """Where the learner works: the way to Kafka, the topics' names, and its own folder."""
 
-    address: str
+    access: KafkaAccess
     topics: Topics
     folder: Path
 
@@ -54,13 +55,13 @@ async def learn(
     metrics, health = observed
     timeout_ms, topics = settings.kafka.request_timeout_ms, place.topics
     async with AsyncExitStack() as stack:
-        publisher = Publisher(await connected_producer(place.address, CLIENT, timeout_ms))
+        publisher = Publisher(await connected_producer(place.access, CLIENT, timeout_ms))
         stack.push_async_callback(publisher.stop)
         events = await stack.enter_async_context(
-            open_tail(place.address, topics.events, timeout_ms, client_id=CLIENT, gather_bytes=_GATHERED_BYTES)
+            open_tail(place.access, topics.events, timeout_ms, client_id=CLIENT, gather_bytes=_GATHERED_BYTES)
         )
         offers = await stack.enter_async_context(
-            open_tail(place.address, topics.catalog, timeout_ms, client_id=f"{CLIENT}-catalog")
+            open_tail(place.access, topics.catalog, timeout_ms, client_id=f"{CLIENT}-catalog")
         )
         catalog = KeptCatalog(past_items(place.folder))
         limits = IntakeLimits(settings.agents.max_event_bytes, settings.agents.max_future_s * 1_000)

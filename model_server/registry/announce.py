@@ -6,6 +6,7 @@ from aiokafka.errors import KafkaError
 
 from app.contracts.model_updates import KEY, ModelUpdate, encode_model_update
 from app.errors import KafkaUnreachable
+from app.kafka.access import KafkaAccess
 from app.kafka.outgoing import Outgoing
 from app.kafka.publisher import Publisher, connected_producer
 from model_server.registry.champion import Reign
@@ -23,19 +24,19 @@ def update_message(topic: str, champion: Reign) -> Outgoing:
     return Outgoing(topic, 0, KEY, encode_model_update(update))
 
 
-def announce(bootstrap_servers: str, topic: str, champion: Reign) -> str:
+def announce(access: KafkaAccess, topic: str, champion: Reign) -> str:
     """Send it from a program that ends after it. Returns why it could not be sent; empty where it was."""
     try:
-        asyncio.run(asyncio.wait_for(_send(bootstrap_servers, update_message(topic, champion)), _PATIENCE_S))
+        asyncio.run(asyncio.wait_for(_send(access, update_message(topic, champion)), _PATIENCE_S))
     except KafkaUnreachable as error:
         return error.what
     except (KafkaError, TimeoutError) as error:
-        return f"Kafka at {bootstrap_servers} did not take it: {error!r}."
+        return f"Kafka at {access.bootstrap_servers} did not take it: {error!r}."
     return ""
 
 
-async def _send(bootstrap_servers: str, message: Outgoing) -> None:
-    publisher = Publisher(await connected_producer(bootstrap_servers, _CLIENT, _TIMEOUT_MS))
+async def _send(access: KafkaAccess, message: Outgoing) -> None:
+    publisher = Publisher(await connected_producer(access, _CLIENT, _TIMEOUT_MS))
     try:
         await publisher.publish([message])
     finally:

@@ -147,8 +147,8 @@ async def running(
     Raises:
         KafkaUnreachable: no broker answers.
     """
-    address, timeout_ms = installation.bootstrap_servers, installation.settings.kafka.request_timeout_ms
-    tail = partial(open_tail, address, request_timeout_ms=timeout_ms, client_id=_CLIENT)
+    access, timeout_ms = installation.access, installation.settings.kafka.request_timeout_ms
+    tail = partial(open_tail, access, request_timeout_ms=timeout_ms, client_id=_CLIENT)
     topics, loop = installation.topics, asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         stack.callback(gc.collect)

@@ -4,6 +4,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from app.kafka.access import KafkaAccess
 from app.kafka.stopping import stop_consumer
 from stream_agents.batch_path.changelog import ForeignRow, Hole
 
@@ -11,8 +12,8 @@ from stream_agents.batch_path.changelog import ForeignRow, Hole
 class ChangelogReader:
     """Opens a consumer of its own for each read; holes are rare, an open connection would not be."""
 
-    def __init__(self, bootstrap_servers: str, timeout_s: float) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, access: KafkaAccess, timeout_s: float) -> None:
+        self._access = access
         self._timeout_s = timeout_s
 
     async def read(self, topic: str, partition: int, hole: Hole) -> list[ForeignRow]:
@@ -24,7 +25,7 @@ class ChangelogReader:
         """
         where = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers, group_id=None, enable_auto_commit=False,
+            **self._access.arguments(), group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=50,
             request_timeout_ms=int(1_000 * self._timeout_s / 3),  # a host that hangs leaves time for others
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka.errors import GroupAuthorizationFailedError, InvalidSessionTimeoutError, TopicAuthorizationFailedError
 
-from app.errors import KafkaError, SettingsError
+from app.errors import KafkaForbidden, SettingsError
 
 _LIMITS: Final = "group.min.session.timeout.ms and group.max.session.timeout.ms"
 
@@ -19,7 +19,7 @@ def check_group(coordinator: Any) -> None:
 
     Raises:
         SettingsError: the session timeout is not what the broker takes.
-        KafkaError: the worker may not be in the group.
+        KafkaForbidden: the worker may not be in the group, or not read a topic.
         aiokafka.errors.KafkaError: anything else.
     """
     try:
@@ -31,11 +31,6 @@ def check_group(coordinator: Any) -> None:
             hint=f"It must lie between the brokers' {_LIMITS} (6,000 and 1,800,000 unless somebody set them).",
         ) from error
     except GroupAuthorizationFailedError as error:
-        raise KafkaError(
-            f"Kafka does not let this worker into the group {coordinator.group_id}.",
-            hint="Permit it READ on the group.",
-        ) from error
+        raise KafkaForbidden(f"Kafka does not let this worker into the group {coordinator.group_id}.") from error
     except TopicAuthorizationFailedError as error:
-        raise KafkaError(
-            f"Kafka does not let this worker read a topic: {error}.", hint="Permit it READ on the topic."
-        ) from error
+        raise KafkaForbidden(f"Kafka does not let this worker read a topic: {error}.") from error

@@ -12,6 +12,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import load_topics
 from app.settings import AgentsSettings, KafkaSettings
 from stream_agents import wiring
@@ -40,7 +41,9 @@ async def joins(coordinator: Joining, count: int) -> None:
 
 
 async def test_a_worker_that_fetched_nothing_for_a_month_joins_again_when_the_group_has_forgotten_it() -> None:
-    config = wiring.AgentsConfig("127.0.0.1:9", KafkaSettings(), AgentsSettings(), load_topics(), Path("/nowhere"))
+    config = wiring.AgentsConfig(
+        KafkaAccess("127.0.0.1:9"), KafkaSettings(), AgentsSettings(), load_topics(), Path("/nowhere")
+    )
     interval_s = wiring._faust_app(config).conf.broker_max_poll_interval
     assert interval_s is not None
     client, subscription = MagicMock(), SubscriptionState()

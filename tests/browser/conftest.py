@@ -44,10 +44,10 @@ def loop(
     from tests.support.loop import running_loop  # noqa: PLC0415
 
     topics = load_topics().with_prefix(unique_prefix())
-    apply_topics(kafka.bootstrap_servers, topics)
+    apply_topics(kafka.access, topics)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RIVERRUN_SCORING__NEWCOMERS_EVERY_S", "30")  # tests have none unless they say so
-        with running_loop(kafka.bootstrap_servers, topics, settings, tmp_path_factory.mktemp("loop")) as running:
+        with running_loop(kafka.access.bootstrap_servers, topics, settings, tmp_path_factory.mktemp("loop")) as running:
             yield running
 
 

@@ -30,7 +30,7 @@ def snippet(language: str, sign: str, changes: dict[str, str]) -> str:
 
 def test_python(kafka: ResolvedKafka, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_KEY", API_KEY)
-    changes = {"broker:9092": kafka.bootstrap_servers, '"catalog"': f'"{loop.catalog}"'}
+    changes = {"broker:9092": kafka.access.bootstrap_servers, '"catalog"': f'"{loop.catalog}"'}
     changes['"expand": "items"}'] = '"expand": "items", "timeout_ms": 10_000}'  # half a second is for quiet machines
     code = snippet("python", "KafkaProducer", changes | {"http://localhost:8080": loop.address.rstrip("/")})
     names: dict[str, object] = {}

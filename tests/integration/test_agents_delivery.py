@@ -4,6 +4,7 @@ import shutil
 import signal
 from pathlib import Path
 
+from app.kafka.access import KafkaAccess
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
@@ -21,31 +22,31 @@ from tests.support.kafka import unique_prefix
 def test_after_a_normal_run_table_changelog_and_score_requests_are_the_fold_of_the_log(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    sent = produce(kafka.bootstrap_servers, topics, Traffic(users=300).events(6_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    sent = produce(kafka.access.bootstrap_servers, topics, Traffic(users=300).events(6_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready().wait_done()
 
         assert worker.metric("riverrun_events_read_total") == sent
         assert worker.metric("riverrun_events_accepted_total") == sent
         assert worker.get("/healthz")[0] == 200
         assert worker.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"], users=300)
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"], users=300)
 
 
 def test_sigterm_in_mid_stream_and_a_restart_replay_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
     traffic = Traffic(users=300)
-    produce(kafka.bootstrap_servers, topics, traffic.events(20_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    produce(kafka.access.bootstrap_servers, topics, traffic.events(20_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
         assert worker.stop() == 0
-    produce(kafka.bootstrap_servers, topics, traffic.events(2_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    produce(kafka.access.bootstrap_servers, topics, traffic.events(2_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready().wait_done()
         assert 'outcome="replayed"} 0' in worker.get("/metrics")[1].replace(".0\n", "\n")
         assert worker.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"])
 
 
 def test_kill_9_in_mid_stream_loses_nothing_with_the_disk_kept_and_with_the_disk_lost(
@@ -53,16 +54,16 @@ def test_kill_9_in_mid_stream_loses_nothing_with_the_disk_kept_and_with_the_disk
 ) -> None:
     traffic = Traffic(users=300)
     for disk_is_lost in (False, True):
-        produce(kafka.bootstrap_servers, topics, traffic.events(15_000))
-        with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(15_000))
+        with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
             worker.wait(lambda: worker.metric("riverrun_events_read_total") > 0, "nothing was read")
             worker.kill()
         if disk_is_lost:
             shutil.rmtree(tmp_path / "a")
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready().wait_done()
         assert worker.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"])
 
 
 def test_kill_9_falls_back_to_the_last_flush_and_restores_the_rest_from_the_changelog(
@@ -70,17 +71,17 @@ def test_kill_9_falls_back_to_the_last_flush_and_restores_the_rest_from_the_chan
 ) -> None:
     small = {"RIVERRUN_AGENTS__WRITE_BUFFER_MB": "1"}
     traffic = Traffic(users=20_000)
-    produce(kafka.bootstrap_servers, topics, traffic.events(60_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
+    produce(kafka.access.bootstrap_servers, topics, traffic.events(60_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a", small) as worker:
         worker.wait_ready().wait_done()
         worker.kill()
-    appended = len(read_topic(kafka.bootstrap_servers, topics.interests_changelog.name))
-    produce(kafka.bootstrap_servers, topics, traffic.events(2_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", small) as worker:
+    appended = len(read_topic(kafka.access.bootstrap_servers, topics.interests_changelog.name))
+    produce(kafka.access.bootstrap_servers, topics, traffic.events(2_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a", small) as worker:
         worker.wait_ready().wait_done()
         assert 0 < worker.metric("riverrun_recovery_rows_total") < appended
         assert worker.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"])
 
 
 def test_workers_that_join_and_leave_under_load_share_the_work_and_lose_nothing(
@@ -88,23 +89,23 @@ def test_workers_that_join_and_leave_under_load_share_the_work_and_lose_nothing(
 ) -> None:
     traffic = Traffic(users=300)
     folders = [tmp_path / name for name in ("a", "b", "c")]
-    with agents(kafka.bootstrap_servers, topics, folders[0]) as first:
+    with agents(kafka.access.bootstrap_servers, topics, folders[0]) as first:
         first.wait_ready()
-        produce(kafka.bootstrap_servers, topics, traffic.events(10_000))
-        with agents(kafka.bootstrap_servers, topics, folders[1]) as second:
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(10_000))
+        with agents(kafka.access.bootstrap_servers, topics, folders[1]) as second:
             second.wait_ready()
-            produce(kafka.bootstrap_servers, topics, traffic.events(10_000))
+            produce(kafka.access.bootstrap_servers, topics, traffic.events(10_000))
             first.wait(lambda: second.metric("riverrun_events_read_total") > 0, "the second got no work")
             assert 0 < first.metric("riverrun_assigned_partitions") < topics.events.partitions
             assert first.stop() == 0
-            produce(kafka.bootstrap_servers, topics, traffic.events(10_000))
-            with agents(kafka.bootstrap_servers, topics, folders[2]) as third:
+            produce(kafka.access.bootstrap_servers, topics, traffic.events(10_000))
+            with agents(kafka.access.bootstrap_servers, topics, folders[2]) as third:
                 third.wait_ready()
                 second.kill()
-                produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+                produce(kafka.access.bootstrap_servers, topics, traffic.events(5_000))
                 third.wait_done()
                 assert third.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, folders)
+    assert_golden(kafka.access.bootstrap_servers, topics, folders)
 
 
 def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
@@ -112,29 +113,29 @@ def test_a_worker_that_wakes_up_after_the_takeover_spoils_nothing(
 ) -> None:
     traffic = Traffic(users=300)
     with (
-        agents(kafka.bootstrap_servers, topics, tmp_path / "zombie") as zombie,
-        agents(kafka.bootstrap_servers, topics, tmp_path / "heir") as heir,
+        agents(kafka.access.bootstrap_servers, topics, tmp_path / "zombie") as zombie,
+        agents(kafka.access.bootstrap_servers, topics, tmp_path / "heir") as heir,
     ):
         zombie.wait_ready()
         heir.wait_ready()
-        produce(kafka.bootstrap_servers, topics, traffic.events(60_000))
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(60_000))
         zombie.wait(lambda: zombie.metric("riverrun_events_read_total") > 0, "nothing was read")
         zombie.send(signal.SIGSTOP)
-        produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(5_000))
         heir.wait(lambda: heir.metric("riverrun_assigned_partitions") == topics.events.partitions, "nobody took over")
         heir.wait_done()
         zombie.wake()
-        produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(5_000))
         heir.wait_done()
         assert zombie.stop() == 0
         assert heir.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "zombie", tmp_path / "heir"])
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "zombie", tmp_path / "heir"])
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_waited_for(own_kafka: LocalKafka, tmp_path: Path) -> None:
     topics, traffic = load_topics().with_prefix(unique_prefix()), Traffic(users=300)
     servers = own_kafka.bootstrap_servers
-    apply_topics(servers, topics)
+    apply_topics(KafkaAccess(servers), topics)
 
     def read() -> float:
         return worker.metric("riverrun_events_read_total")

@@ -39,7 +39,7 @@ def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
     # So many users that some have no event after the crash: only doing the batch again can complete theirs.
-    traffic, servers = Traffic(users=2_000), kafka.bootstrap_servers
+    traffic, servers = Traffic(users=2_000), kafka.access.bootstrap_servers
     for point in ("appending", "appended", "restored", "written"):
         produce(servers, topics, traffic.events(3_000))
         with agents(servers, topics, tmp_path / "a", fault(tmp_path, point, signal.SIGKILL)) as worker:
@@ -56,7 +56,7 @@ def test_a_crash_between_any_two_steps_is_repaired_by_doing_the_batch_again(
 def test_a_worker_stopped_with_a_batch_in_hand_and_woken_after_the_takeover_spoils_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, point: str
 ) -> None:
-    traffic, servers = Traffic(users=2_000), kafka.bootstrap_servers
+    traffic, servers = Traffic(users=2_000), kafka.access.bootstrap_servers
     with agents(servers, topics, tmp_path / "zombie", fault(tmp_path, point, signal.SIGSTOP)) as zombie:
         (tmp_path / "armed").unlink()
         zombie.wait_ready()
@@ -92,7 +92,7 @@ def the_last_word_is_the_newest(servers: str, topics: Topics) -> bool:
 def test_what_a_stranger_writes_into_the_changelog_is_overwritten(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, events_follow: bool
 ) -> None:
-    traffic, servers = Traffic(users=200), kafka.bootstrap_servers
+    traffic, servers = Traffic(users=200), kafka.access.bootstrap_servers
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))
@@ -113,7 +113,7 @@ def test_what_a_stranger_writes_into_the_changelog_is_overwritten(
 def test_a_restored_table_holds_the_newest_rows_also_where_stale_ones_lie_behind_them(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    traffic, servers = Traffic(users=200), kafka.bootstrap_servers
+    traffic, servers = Traffic(users=200), kafka.access.bootstrap_servers
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))

@@ -31,7 +31,7 @@ def orders(tmp_path: Path) -> Path:
 @pytest.fixture
 def worker(kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path) -> Iterator[AgentsProcess]:
     """A ready worker that takes orders."""
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERTEST_ORDERS": str(orders)}) as started:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a", {"RIVERTEST_ORDERS": str(orders)}) as started:
         yield started.wait_ready()
 
 
@@ -58,7 +58,7 @@ def stays(value: Callable[[], float], seconds: float) -> bool:
 def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_were(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path, worker: AgentsProcess
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=200)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=200)
     sent = produce(servers, topics, traffic.events(2_000))
     worker.wait(lambda: read(worker) == sent, "not everything was read")
 
@@ -87,7 +87,7 @@ def test_a_stopped_flow_and_a_paused_partition_wait_and_then_go_on_where_they_we
 def test_what_was_worked_out_when_the_flow_stopped_is_not_lost_though_no_event_follows(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path
 ) -> None:
-    servers, held = kafka.bootstrap_servers, tmp_path / "held"
+    servers, held = kafka.access.bootstrap_servers, tmp_path / "held"
     held.touch()
     environment = {
         "RIVERTEST_ORDERS": str(orders),
@@ -114,7 +114,7 @@ def test_what_was_worked_out_when_the_flow_stopped_is_not_lost_though_no_event_f
 def test_a_seek_is_followed_and_what_comes_again_changes_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, orders: Path, worker: AgentsProcess
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=200)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=200)
     expected = produce(servers, topics, traffic.events(4_000))
     worker.wait(lambda: read(worker) == expected, "not everything was read")
     again = end_of(servers, topics, partition=1) - 100
@@ -134,7 +134,7 @@ def test_a_seek_is_followed_and_what_comes_again_changes_nothing(
 def test_offsets_that_an_operator_sets_back_replay_the_log_and_change_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     sent = produce(servers, topics, Traffic(users=200).events(4_000))
     for round_ in range(2):
         with agents(servers, topics, tmp_path / "a") as worker:
@@ -152,7 +152,7 @@ def test_offsets_that_an_operator_sets_back_replay_the_log_and_change_nothing(
 def test_a_lone_click_beside_a_slow_agent_is_answered_at_once(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, backlog: int
 ) -> None:
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     producer = KafkaProducer(bootstrap_servers=servers)
     for number in range(backlog):
         producer.send(topics.catalog.name, b"anything", key=b"%d" % number)
@@ -170,7 +170,7 @@ def test_a_lone_click_beside_a_slow_agent_is_answered_at_once(
 def test_a_kafka_slower_than_the_session_costs_time_and_neither_the_membership_nor_a_second_try(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic, slow_s = kafka.bootstrap_servers, Traffic(users=200), 1.2 * SESSION_TIMEOUT_MS / 1000
+    servers, traffic, slow_s = kafka.access.bootstrap_servers, Traffic(users=200), 1.2 * SESSION_TIMEOUT_MS / 1000
     produce(servers, topics, traffic.events(6_000))
     environment = {
         "RIVERTEST_SLOW_APPEND_S": str(slow_s),

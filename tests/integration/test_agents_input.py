@@ -51,7 +51,7 @@ BAD = {
 def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers, max_request_size=8_000_000)
+    producer = KafkaProducer(bootstrap_servers=kafka.access.bootstrap_servers, max_request_size=8_000_000)
     for key, value in GOOD.items():
         producer.send(topics.events.name, value, key=key.encode())
     for key, (bad, _, _) in BAD.items():
@@ -61,7 +61,7 @@ def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
         producer.send(topics.events.name, keyless, key=None, partition=partition)
     producer.flush()
     producer.close()
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         worker.wait(
             lambda: worker.metric("riverrun_events_total") >= len(GOOD) + 2 * topics.events.partitions - 1,
@@ -73,7 +73,7 @@ def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
         assert worker.stop() == 0
 
     letters: dict[str | None, DeadLetter] = {}
-    for record in read_topic(kafka.bootstrap_servers, topics.dead_letters.name):
+    for record in read_topic(kafka.access.bootstrap_servers, topics.dead_letters.name):
         letter = decode_dead_letter(record.value or b"")
         letters[letter.key] = letter
         assert record.key is not None
@@ -83,7 +83,7 @@ def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
     assert {key: (letter.reason, letter.field) for key, letter in letters.items()} == {
         key: (reason, field) for key, (_, reason, field) in BAD.items()
     }
-    golden = assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"])
+    golden = assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"])
     assert golden.keys() == GOOD.keys() | {"keyless"}
     assert len(decode_state(golden["keyless"]).kinds) == 1
 
@@ -91,40 +91,39 @@ def test_bad_input_of_every_kind_becomes_a_dead_letter_and_nothing_good_is_lost(
 def test_a_log_in_takes_the_interests_along_and_forget_erases_both(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         seen = View(event_id="v", user_id="anon", ts_ms=NOW_MS, item_id="seen-before")
         log_in = Identify(event_id="i", user_id="ada", ts_ms=NOW_MS, anonymous_id="anon")
-        produce(kafka.bootstrap_servers, topics, [seen, log_in])
+        produce(kafka.access.bootstrap_servers, topics, [seen, log_in])
 
         def interests() -> list[str]:
-            rows = newest_rows(read_topic(kafka.bootstrap_servers, topics.score_requests.name))
+            rows = newest_rows(read_topic(kafka.access.bootstrap_servers, topics.score_requests.name))
             return [each.item_id for each in decode_state(rows["ada"]).interactions()] if "ada" in rows else []
 
         worker.wait(lambda: interests() == ["seen-before"], "ada did not inherit")
-        produce(kafka.bootstrap_servers, topics, [Forget(event_id="f", user_id="ada", ts_ms=NOW_MS + 1)])
+        produce(kafka.access.bootstrap_servers, topics, [Forget(event_id="f", user_id="ada", ts_ms=NOW_MS + 1)])
         worker.wait(
-            lambda: newest_rows(read_topic(kafka.bootstrap_servers, topics.interests_changelog.name)) == {},
+            lambda: newest_rows(read_topic(kafka.access.bootstrap_servers, topics.interests_changelog.name)) == {},
             "ada and her anonymous self were not erased",
         )
         worker.wait_done()
         assert worker.stop() == 0
-    assert assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"]) == {}
+    assert assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"]) == {}
 
 
 def test_an_events_topic_that_was_made_anew_is_refused(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         assert worker.stop() == 0
-    delete_topics(kafka.bootstrap_servers, topics)
+    delete_topics(kafka.access, topics)
     deadline = time.monotonic() + 20
     while (
         time.monotonic() < deadline
-        and topics.events.name
-        not in (applied := apply_topics(kafka.bootstrap_servers, topics)).created + applied.unchanged
+        and topics.events.name not in (applied := apply_topics(kafka.access, topics)).created + applied.unchanged
     ):
         time.sleep(0.1)
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a") as worker:
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a") as worker:
         assert worker.ended() == 4
         assert f"{topics.events.name} was deleted and made again" in worker.log
         assert "Traceback" not in worker.log

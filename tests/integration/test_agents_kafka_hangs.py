@@ -27,18 +27,19 @@ def has_read(worker: AgentsProcess) -> bool:
 def test_a_host_that_hangs_at_the_head_of_the_list_does_not_stop_the_workers_in_a_rebalance(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path, hanging: str
 ) -> None:
-    servers, folders = f"{hanging},{kafka.bootstrap_servers}", [tmp_path / "a", tmp_path / "b"]
+    alive = kafka.access.bootstrap_servers
+    servers, folders = f"{hanging},{alive}", [tmp_path / "a", tmp_path / "b"]
     with agents(servers, topics, folders[0]) as first, agents(servers, topics, folders[1]) as second:
         first.wait_ready()
         second.wait_ready()
-        produce(kafka.bootstrap_servers, topics, Traffic(users=300).events(3_000))
+        produce(alive, topics, Traffic(users=300).events(3_000))
         for worker in (first, second):
             worker.wait(partial(has_read, worker), "it did not begin")
         assert second.metric("riverrun_ready") == 1
         assert second.stop() == 0
-        first.wait(partial(committed_everything, kafka.bootstrap_servers, topics), "not everything was committed")
+        first.wait(partial(committed_everything, alive, topics), "not everything was committed")
         assert first.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, folders, users=300)
+    assert_golden(alive, topics, folders, users=300)
 
 
 def test_a_worker_that_the_group_does_not_take_ends_and_names_the_setting(
@@ -46,7 +47,7 @@ def test_a_worker_that_the_group_does_not_take_ends_and_names_the_setting(
 ) -> None:
     # Longer than a broker takes unless somebody has set it otherwise.
     with agents(
-        kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS": "2000000"}
+        kafka.access.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_KAFKA__SESSION_TIMEOUT_MS": "2000000"}
     ) as worker:
         assert worker.ended() == SettingsError.exit_code
         assert "no worker with RIVERRUN_KAFKA__SESSION_TIMEOUT_MS=2000000" in worker.log

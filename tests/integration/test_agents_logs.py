@@ -11,6 +11,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from app.contracts.events import Event, encode_event
+from app.kafka.access import KafkaAccess
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
@@ -77,7 +78,7 @@ def test_a_changelog_that_is_compacted_under_load_restores_the_table(own_kafka: 
         load_topics().with_prefix(unique_prefix()),
         Traffic(users=50),
     )
-    apply_topics(servers, topics)
+    apply_topics(KafkaAccess(servers), topics)
     eager_cleaner(servers)
     configure(servers, topics.interests_changelog.name, COMPACTED_AT_ONCE)
     with agents(servers, topics, tmp_path / "a") as worker:
@@ -106,7 +107,7 @@ def test_gaps_that_compaction_leaves_in_the_events_are_stepped_over(own_kafka: L
         load_topics().with_prefix(unique_prefix()),
         Traffic(users=50),
     )
-    apply_topics(servers, topics)
+    apply_topics(KafkaAccess(servers), topics)
     eager_cleaner(servers)
     with agents(servers, topics, tmp_path / "a") as worker:  # it has a cursor when the gaps come
         worker.wait_ready()
@@ -135,7 +136,7 @@ def test_gaps_that_compaction_leaves_in_the_events_are_stepped_over(own_kafka: L
 def test_events_that_expired_before_they_were_read_are_stepped_over(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=50)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=50)
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(500))
@@ -159,7 +160,7 @@ def test_events_that_expired_before_they_were_read_are_stepped_over(
 def test_transactions_leave_markers_and_what_was_taken_back_never_happened(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=50)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=50)
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         with KafkaProducer(bootstrap_servers=servers, transactional_id=topics.app_id) as shop:
@@ -190,7 +191,7 @@ def in_transaction(shop: KafkaProducer, topics: Topics, events: Sequence[Event],
 def test_an_events_topic_that_is_made_anew_under_a_running_worker_ends_it_with_the_reason(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=50)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=50)
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready()
         produce(servers, topics, traffic.events(1_000))
@@ -224,7 +225,7 @@ def make_again(servers: str, topics: Topics, names: set[str]) -> None:
     """Kafka takes a moment to forget a topic."""
     deadline, made = time.monotonic() + 20, set[str]()
     while not names <= made:
-        made.update(apply_topics(servers, topics).created)
+        made.update(apply_topics(KafkaAccess(servers), topics).created)
         assert time.monotonic() < deadline
         time.sleep(0.1)
 

@@ -16,7 +16,7 @@ from tests.support.agents import Traffic, agents, assert_golden, produce, read_t
 def test_a_folder_unused_for_half_a_day_is_restored_from_the_beginning_and_brings_nobody_back(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic = kafka.bootstrap_servers, Traffic(users=100)
+    servers, traffic = kafka.access.bootstrap_servers, Traffic(users=100)
     produce(servers, topics, traffic.events(1_000))
     with agents(servers, topics, tmp_path / "a") as worker:
         worker.wait_ready().wait_done()

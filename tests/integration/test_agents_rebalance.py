@@ -60,7 +60,7 @@ def works(worker: AgentsProcess) -> None:
 def test_partitions_that_are_given_up_under_load_are_committed_first_so_that_nothing_is_done_twice(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, folders = kafka.bootstrap_servers, [tmp_path / "stays", tmp_path / "comes"]
+    servers, folders = kafka.access.bootstrap_servers, [tmp_path / "stays", tmp_path / "comes"]
     with agents(servers, topics, folders[0]) as stays:
         stays.wait_ready()
         with flowing(servers, topics, Traffic(users=300)):
@@ -79,7 +79,7 @@ def test_partitions_that_are_given_up_under_load_are_committed_first_so_that_not
 def test_generations_that_follow_one_another_under_load_lose_nothing(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, folders = kafka.bootstrap_servers, [tmp_path / name for name in ("a", "b", "c", "d")]
+    servers, folders = kafka.access.bootstrap_servers, [tmp_path / name for name in ("a", "b", "c", "d")]
     with agents(servers, topics, folders[0]) as stays:
         stays.wait_ready()
         with flowing(servers, topics, Traffic(users=300)):
@@ -101,7 +101,7 @@ def test_generations_that_follow_one_another_under_load_lose_nothing(
 def test_a_standby_takes_over_without_restoring_what_it_already_has(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, traffic, folders = kafka.bootstrap_servers, Traffic(users=500), [tmp_path / "a", tmp_path / "b"]
+    servers, traffic, folders = kafka.access.bootstrap_servers, Traffic(users=500), [tmp_path / "a", tmp_path / "b"]
     with agents(servers, topics, folders[0], STANDBY) as owner, agents(servers, topics, folders[1], STANDBY) as heir:
         owner.wait_ready()
         works_beside(owner, heir, topics)
@@ -144,11 +144,11 @@ def test_two_workers_under_one_command_share_the_partitions_and_stop_in_order(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
     traffic = Traffic(users=300)
-    produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
-    with agents(kafka.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_AGENTS__PROCESSES": "2"}) as command:
+    produce(kafka.access.bootstrap_servers, topics, traffic.events(5_000))
+    with agents(kafka.access.bootstrap_servers, topics, tmp_path / "a", {"RIVERRUN_AGENTS__PROCESSES": "2"}) as command:
         command.wait_done()
         command.wait(lambda: len(set(re.findall(r"serving partitions ([\d, ]+)", command.log))) > 1, "one did all")
-        produce(kafka.bootstrap_servers, topics, traffic.events(5_000))
+        produce(kafka.access.bootstrap_servers, topics, traffic.events(5_000))
         command.wait_done()
         assert command.stop() == 0
-    assert_golden(kafka.bootstrap_servers, topics, [tmp_path / "a"], users=300)
+    assert_golden(kafka.access.bootstrap_servers, topics, [tmp_path / "a"], users=300)

@@ -18,7 +18,7 @@ def test_freshness_measures_each_rate_and_80_percent_of_saturation(kafka: Resolv
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers},
+        env={**os.environ, "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.access.bootstrap_servers},
     )
     assert ran.returncode == 0, ran.stderr
     values = json.loads(ran.stdout.splitlines()[-1])

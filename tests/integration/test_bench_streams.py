@@ -25,7 +25,7 @@ def bench(kafka: ResolvedKafka, *arguments: str) -> dict[str, object]:
         text=True,
         timeout=200,
         check=False,
-        env={**os.environ, "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers},
+        env={**os.environ, "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS": kafka.access.bootstrap_servers},
     )
     assert ran.returncode == 0, ran.stderr
     values: dict[str, object] = json.loads(ran.stdout.splitlines()[-1])
@@ -74,4 +74,4 @@ def test_a_contestant_whose_result_is_wrong_gets_no_time(kafka: ResolvedKafka) -
     forgetful = dataclasses.replace(riverrun(), read=lambda value: riverrun().read(value)[1:])
 
     with pytest.raises(WrongResult, match="100 of 100 users have the wrong list"):
-        race(forgetful, kafka.bootstrap_servers, logs, 1_000)
+        race(forgetful, kafka.access, logs, 1_000)

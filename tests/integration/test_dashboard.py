@@ -50,7 +50,7 @@ class Watched:
 def watched(kafka: ResolvedKafka, topics: Topics, settings: Settings, tmp_path: Path) -> Iterator[Watched]:
     """All processes, ready, and one record that is no event in their topic."""
     servers, encoder = (
-        kafka.bootstrap_servers,
+        kafka.access.bootstrap_servers,
         open_text_encoder(settings.cache_dir, torch.device("cpu"), lambda _: None),
     )
     save_version(tmp_path / "models", planted_model(TITLES, encoder), now_ms=1_790_000_000_000)

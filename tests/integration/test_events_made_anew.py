@@ -42,17 +42,17 @@ async def send(bootstrap_servers: str, topics: Topics, items: str, began_ms: int
 
 
 async def test_a_topic_made_anew_is_followed_and_counted_once(kafka: ResolvedKafka, topics: Topics) -> None:
-    address, heard, caught_up = kafka.bootstrap_servers, Heard(), asyncio.Event()
+    address, heard, caught_up = kafka.access.bootstrap_servers, Heard(), asyncio.Event()
     now_ms = time.time_ns() // 1_000_000
     began_ms = now_ms - 60_000
     await send(address, topics, "abc", began_ms)
     counting = Counting([heard], IntakeLimits(10_000, 60_000), half_life_days=1.0)
-    async with asyncio.timeout(WAIT_S), open_tail(address, topics.events, 5_000, client_id="test") as tail:
+    async with asyncio.timeout(WAIT_S), open_tail(kafka.access, topics.events, 5_000, client_id="test") as tail:
         following = asyncio.create_task(follow_events(tail, counting, lambda: now_ms, Metrics(table.TABLE), caught_up))
         await caught_up.wait()
         assert heard.items == ["a", "b", "c"]
-        await asyncio.to_thread(delete_topics, address, topics)
-        await asyncio.to_thread(apply_topics, address, topics)
+        await asyncio.to_thread(delete_topics, kafka.access, topics)
+        await asyncio.to_thread(apply_topics, kafka.access, topics)
         await send(address, topics, "bcd", began_ms)
         while "d" not in heard.items:  # what it waits for is a list
             assert not following.done(), following

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.contracts.recommendations import Recommendations
 from app.gateway.server import GRACE_S
+from app.kafka.access import KafkaAccess
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics, delete_topics
@@ -86,7 +87,7 @@ class Watcher:
 def test_kill_9_under_load_loses_no_list_and_serves_no_older_one(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers, watcher = kafka.bootstrap_servers, Watcher()
+    servers, watcher = kafka.access.bootstrap_servers, Watcher()
     steady = (lists_of(f"user-{number % USERS}", number, "item") for number in range(3_000))
     with ThreadPoolExecutor(2) as threads:
         with gateway(servers, topics, tmp_path / "gateway") as first:
@@ -114,7 +115,7 @@ def test_kill_9_under_load_loses_no_list_and_serves_no_older_one(
 
 
 def test_no_list_is_served_before_the_newest_are_there(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     publish_lists(
         servers, topics, (lists_of(f"user-{n % 1_000}", n, *["an item with a name"] * 20) for n in range(10_000))
     )
@@ -132,7 +133,7 @@ def test_no_list_is_served_before_the_newest_are_there(kafka: ResolvedKafka, top
 
 
 def test_a_slow_client_is_dropped_and_nobody_else_waits(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     environment = {"RIVERRUN_GATEWAY__SLOW_CLIENT_S": "1"}
     large = [f"item-{number}-{'x' * 900}" for number in range(100)]
     with gateway(servers, topics, tmp_path / "gateway", environment) as process:
@@ -161,7 +162,7 @@ def test_a_slow_client_is_dropped_and_nobody_else_waits(kafka: ResolvedKafka, to
 def test_the_end_finishes_what_is_under_way_tells_streams_to_come_again_and_leaves_the_port_free(
     kafka: ResolvedKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     body = json.dumps([VIEW] * 50).encode()
     head = (
         f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -196,7 +197,7 @@ def test_while_kafka_is_away_lists_are_served_and_events_refused_and_then_all_is
     own_kafka: LocalKafka, tmp_path: Path
 ) -> None:
     servers, topics = own_kafka.bootstrap_servers, load_topics()
-    apply_topics(servers, topics)
+    apply_topics(KafkaAccess(servers), topics)
     publish_lists(servers, topics, [lists_of("ann", 7, "fargo")])
     environment = {"RIVERRUN_GATEWAY__ACK_TIMEOUT_S": "1"}
     with gateway(servers, topics, tmp_path / "gateway", environment) as process:
@@ -223,8 +224,8 @@ def test_while_kafka_is_away_lists_are_served_and_events_refused_and_then_all_is
 def test_a_topic_made_anew_is_read_from_its_beginning_by_a_running_and_by_a_new_gateway(
     kafka: ResolvedKafka, tmp_path: Path
 ) -> None:
-    servers, topics = kafka.bootstrap_servers, load_topics().with_prefix(unique_prefix())
-    apply_topics(servers, topics)
+    servers, topics = kafka.access.bootstrap_servers, load_topics().with_prefix(unique_prefix())
+    apply_topics(KafkaAccess(servers), topics)
     publish_lists(servers, topics, (lists_of(f"user-{number}", 1_000 + number, "old") for number in range(50)))
     path = "/v1/users/user-1/recommendations"
     with gateway(servers, topics, tmp_path / "gateway") as running:
@@ -233,17 +234,17 @@ def test_a_topic_made_anew_is_read_from_its_beginning_by_a_running_and_by_a_new_
         with running.stream(f"{path}/stream") as stream:
             lists = stream.lists()
             assert next(lists)["state_version"] == 1_001
-            delete_topics(servers, topics)
-            apply_topics(servers, topics)
+            delete_topics(KafkaAccess(servers), topics)
+            apply_topics(KafkaAccess(servers), topics)
             publish_lists(servers, topics, [lists_of("user-1", 3, "new")])
             assert list(lists) == []  # it ends, so that the browser comes again
         running.wait(lambda: running.ask(path).status == 200, "it does not come back")
         running.wait(lambda: running.ask(path).body["state_version"] == 3, "the old list is still served")
         assert running.ask("/v1/users/user-2/recommendations").body["known"] is False
         running.kill()
-    delete_topics(servers, topics)
-    apply_topics(servers, topics)
+    delete_topics(KafkaAccess(servers), topics)
+    apply_topics(KafkaAccess(servers), topics)
     with gateway(servers, topics, tmp_path / "gateway") as after:
         after.wait_ready()
         assert after.ask(path).body["known"] is False
-    delete_topics(servers, topics)
+    delete_topics(KafkaAccess(servers), topics)

@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from app.kafka.access import KafkaAccess
 from app.kafka.docker import DockerUnusable, check_engine, docker_kafka, ensure_image
 from app.kafka.resolver import ResolvedKafka, resolve_kafka
 from app.kafka.topic_admin import apply_topics
@@ -113,8 +114,8 @@ def test_the_topics_are_made_and_what_is_produced_is_consumed_from_this_machine(
 ) -> None:
     topics = load_topics()
     with docker_kafka(unset.kafka.image, quiet) as address:
-        apply_topics(address, topics)
-        apply_topics(address, topics)  # as it is: nothing to do
+        apply_topics(KafkaAccess(address), topics)
+        apply_topics(KafkaAccess(address), topics)  # as it is: nothing to do
         producer = KafkaProducer(bootstrap_servers=address, acks="all")
         producer.send(topics.events.name, b"from the host", partition=0).get(timeout=20)
         producer.close()

@@ -17,6 +17,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
 from app.errors import KafkaStartFailed, ProcessFailed
+from app.kafka.access import KafkaAccess
 from app.kafka.install import KafkaInstall, install_kafka
 from app.kafka.java import find_java
 from app.kafka.local import LocalKafka, local_kafka
@@ -99,7 +100,7 @@ def test_a_broker_that_is_started_again_has_its_address_and_its_data(
     own_kafka: LocalKafka, end: Callable[[LocalKafka], None]
 ) -> None:
     address, topics = own_kafka.bootstrap_servers, load_topics()
-    apply_topics(address, topics)
+    apply_topics(KafkaAccess(address), topics)
     producer = KafkaProducer(bootstrap_servers=address, acks="all")
     producer.send(topics.events.name, b"kept", partition=0).get(timeout=20)
     producer.close()

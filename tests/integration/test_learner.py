@@ -74,7 +74,7 @@ class Learner(ServiceProcess):
 
 @contextmanager
 def learner(kafka: ResolvedKafka, topics: Topics, folder: Path) -> Iterator[Learner]:
-    process = Learner(kafka.bootstrap_servers, topics, folder)
+    process = Learner(kafka.access.bootstrap_servers, topics, folder)
     try:
         yield process
     finally:
@@ -96,7 +96,7 @@ def walks(first: int, count: int) -> Sequence[Event]:
 
 
 def test_it_learns_and_is_killed_and_goes_on(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
-    address = kafka.bootstrap_servers
+    address = kafka.access.bootstrap_servers
     produce(address, topics, walks(0, 600))
     with learner(kafka, topics, tmp_path) as first:
         first.wait_ready()

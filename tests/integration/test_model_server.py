@@ -13,6 +13,7 @@ import torch
 from app.contracts.dead_letters import decode_dead_letter
 from app.contracts.recommendations import NEWCOMER_ID, decode_recommendations
 from app.interests.state import Kind
+from app.kafka.access import KafkaAccess
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
@@ -103,7 +104,7 @@ def open_shop(bootstrap_servers: str, topics: Topics, models_dir: Path, folder: 
 
 @pytest.fixture
 def shop(kafka: ResolvedKafka, topics: Topics, models_dir: Path, tmp_path: Path) -> Iterator[Shop]:
-    with open_shop(kafka.bootstrap_servers, topics, models_dir, tmp_path) as opened:
+    with open_shop(kafka.access.bootstrap_servers, topics, models_dir, tmp_path) as opened:
         yield opened
 
 
@@ -234,7 +235,7 @@ def test_servers_that_come_and_go_share_the_users_and_lose_none(shop: Shop) -> N
 def test_a_broker_that_goes_away_is_waited_for(own_kafka: LocalKafka, models_dir: Path, tmp_path: Path) -> None:
     address = own_kafka.bootstrap_servers
     topics = load_topics().with_prefix(unique_prefix())
-    apply_topics(address, topics)
+    apply_topics(KafkaAccess(address), topics)
     with model_server(address, topics, models_dir, tmp_path / "a.log") as server:
         with open_shop(address, topics, models_dir, tmp_path) as shop:
             server.wait_ready()
@@ -252,6 +253,6 @@ def test_a_broker_that_goes_away_is_waited_for(own_kafka: LocalKafka, models_dir
 
 
 def test_without_a_model_version_it_says_what_to_do(kafka: ResolvedKafka, topics: Topics, tmp_path: Path) -> None:
-    with model_server(kafka.bootstrap_servers, topics, tmp_path / "models", tmp_path / "log") as server:
+    with model_server(kafka.access.bootstrap_servers, topics, tmp_path / "models", tmp_path / "log") as server:
         assert server.ended() == 6
         assert "Run `riverrun train`" in server.log

@@ -62,7 +62,7 @@ def say(flow: Traffic, measured: list[dict[str, int]]) -> None:
 def test_swaps_under_load_drop_nothing_mix_nothing_and_leave_nothing_behind(
     kafka: ResolvedKafka, topics: Topics, versions: Versions, tmp_path: Path
 ) -> None:
-    address, names = kafka.bootstrap_servers, cycle((versions.unlike, versions.alike))
+    address, names = kafka.access.bootstrap_servers, cycle((versions.unlike, versions.alike))
     offer(address, topics, TITLES)
     with (
         agents(address, topics, tmp_path / "agents") as worker,

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+from app.kafka.access import KafkaAccess
 from app.kafka.local import LocalKafka
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics
@@ -16,7 +17,7 @@ from tests.support.swapping import TITLES, Versions, riverrun_models, serves, tr
 def test_a_damaged_champion_is_refused_and_rolled_back_by_command_while_serving_goes_on(
     kafka: ResolvedKafka, topics: Topics, versions: Versions, tmp_path: Path
 ) -> None:
-    address = kafka.bootstrap_servers
+    address = kafka.access.bootstrap_servers
     offer(address, topics, TITLES)
     with model_server(address, topics, versions.folder, tmp_path / "log") as server, traffic(address, topics) as flow:
         server.wait_ready()
@@ -46,7 +47,7 @@ def test_a_damaged_champion_is_refused_and_rolled_back_by_command_while_serving_
 def test_killed_in_a_warm_up_the_next_one_starts_with_the_champion(
     kafka: ResolvedKafka, topics: Topics, versions: Versions, tmp_path: Path
 ) -> None:
-    address = kafka.bootstrap_servers
+    address = kafka.access.bootstrap_servers
     offer(address, topics, TITLES)
     with model_server(address, topics, versions.folder, tmp_path / "a.log") as server:
         server.wait_ready()
@@ -68,7 +69,7 @@ def test_a_champion_that_changes_while_kafka_is_away_serves_when_it_is_back(
 ) -> None:
     address = own_kafka.bootstrap_servers
     topics = load_topics().with_prefix(unique_prefix())
-    apply_topics(address, topics)
+    apply_topics(KafkaAccess(address), topics)
     offer(address, topics, TITLES)
     with model_server(address, topics, versions.folder, tmp_path / "log") as server:
         server.wait_ready()

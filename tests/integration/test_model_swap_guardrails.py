@@ -16,7 +16,7 @@ def test_a_version_whose_lists_nobody_wants_is_taken_back(
 ) -> None:
     """Visitors go on with films like the last one: the version that shows the others loses its hits."""
     monkeypatch.setenv("RIVERRUN_SCORING__GUARD_S", "60")
-    address = kafka.bootstrap_servers
+    address = kafka.access.bootstrap_servers
     offer(address, topics, TITLES)
     with model_server(address, topics, versions.folder, tmp_path / "log") as server, traffic(address, topics) as flow:
         server.wait_ready()

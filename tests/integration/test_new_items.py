@@ -106,7 +106,7 @@ def shop(
     model = planted_model(TITLES, encoder)
     blended = replace(model.hybrid, weights=BlendWeights(covisitation=2.0))
     save_version(tmp_path / "models", replace(model, hybrid=blended), now_ms=1_790_000_000_000)
-    servers = kafka.bootstrap_servers
+    servers = kafka.access.bootstrap_servers
     offer(servers, topics, TITLES)
     lists = PublishedLists(servers, topics)
     try:

@@ -76,7 +76,7 @@ def test_the_lists_that_kafka_gets_are_those_of_the_offline_evaluation(
     kafka: ResolvedKafka, topics: Topics, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RIVERRUN_SCORING__MAX_BATCH_USERS", SMALL_BATCHES)
-    servers, dataset = kafka.bootstrap_servers, planted_dataset(users=80, items=60, length=12, noise=True)
+    servers, dataset = kafka.access.bootstrap_servers, planted_dataset(users=80, items=60, length=12, noise=True)
     log = dataset.interactions
     cut = len(log) * 6 // 10
     wanted = offline(dataset, cut, settings, trained(dataset, cut, settings, tmp_path / "models"))

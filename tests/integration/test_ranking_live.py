@@ -53,7 +53,7 @@ def test_lists_follow_what_others_buy_now_and_nothing_is_counted_twice(
     kafka: ResolvedKafka, topics: Topics, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RIVERRUN_SCORING__RANKING_EVERY_S", "0.2")
-    servers, now_ms = kafka.bootstrap_servers, time.time_ns() // 1_000_000
+    servers, now_ms = kafka.access.bootstrap_servers, time.time_ns() // 1_000_000
     dataset = shop(now_ms)
     version(dataset, settings, tmp_path / "models")
 

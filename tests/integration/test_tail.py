@@ -12,7 +12,7 @@ from app.kafka.topics import Topics, load_topics
 
 
 async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: ResolvedKafka, topics: Topics) -> None:
-    shop = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, transactional_id=topics.catalog.name)
+    shop = AIOKafkaProducer(bootstrap_servers=kafka.access.bootstrap_servers, transactional_id=topics.catalog.name)
     await shop.start()
     for value, kept in ((b"kept", True), (b"taken back", False), (b"kept, too", True), (b"taken back at last", False)):
         await shop.begin_transaction()
@@ -21,7 +21,7 @@ async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: Resolv
     await shop.stop()
 
     values: list[bytes] = []
-    async with open_tail(kafka.bootstrap_servers, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
+    async with open_tail(kafka.access, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
         ends = await tail.end_offsets(tail.assignment())
         while any([await tail.position(partition) < end for partition, end in ends.items()]):
             for records in (await tail.getmany(timeout_ms=200)).values():
@@ -30,9 +30,9 @@ async def test_a_tail_reads_what_was_committed_and_reaches_the_end(kafka: Resolv
 
 
 async def test_a_tail_ends_while_the_broker_is_away(own_kafka: LocalKafka) -> None:
-    address, topics = own_kafka.bootstrap_servers, load_topics()
-    apply_topics(address, topics)
-    async with open_tail(address, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
+    topics = load_topics()
+    apply_topics(own_kafka.access, topics)
+    async with open_tail(own_kafka.access, topics.catalog, request_timeout_ms=5_000, client_id="test") as tail:
         await tail.getmany(timeout_ms=500)
         own_kafka.kill()
         await asyncio.sleep(1.0)  # until its fetches meet nobody

@@ -21,7 +21,7 @@ TITLES = {f"item-{number}": f"Item number {number}" for number in range(500)}
 def test_kill_9_of_both_processes_in_mid_stream_leaves_a_fresh_list_for_every_changed_user(
     kafka: ResolvedKafka, topics: Topics, settings: Settings, tmp_path: Path
 ) -> None:
-    servers, traffic, log = kafka.bootstrap_servers, Traffic(users=USERS), tmp_path / "score.log"
+    servers, traffic, log = kafka.access.bootstrap_servers, Traffic(users=USERS), tmp_path / "score.log"
     encoder = open_text_encoder(settings.cache_dir, torch.device("cpu"), lambda _: None)
     save_version(tmp_path / "models", planted_model(TITLES, encoder), now_ms=1_790_000_000_000)
     offer(servers, topics, TITLES)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.kafka.access import KafkaAccess
 from app.kafka.resolver import ResolvedKafka
 from app.kafka.topic_admin import apply_topics, delete_topics
 from app.kafka.topics import Topics, load_topics
@@ -36,8 +37,8 @@ class Shop:
 @contextmanager
 def open_shop(kafka: ResolvedKafka, folder: Path) -> Iterator[Shop]:
     """A few items, ann's lists and the newcomers', and a gateway that allows three streams."""
-    servers, topics = kafka.bootstrap_servers, load_topics().with_prefix(unique_prefix())
-    apply_topics(servers, topics)
+    servers, topics = kafka.access.bootstrap_servers, load_topics().with_prefix(unique_prefix())
+    apply_topics(KafkaAccess(servers), topics)
     offer(servers, topics, {"fargo": "Fargo (1996)", "amelie": "Amélie (2001)", "a/b": "Slash"})
     publish_lists(servers, topics, [lists_of("ann", 7, "fargo", "amelie"), lists_of("riverrun.newcomer", 99, "amelie")])
     environment = {
@@ -50,4 +51,4 @@ def open_shop(kafka: ResolvedKafka, folder: Path) -> Iterator[Shop]:
     with gateway(servers, topics, folder / "gateway", environment) as process:
         yield Shop(process.wait_ready(), servers, topics)
     if kafka.kind == "configured":
-        delete_topics(servers, topics)
+        delete_topics(KafkaAccess(servers), topics)

@@ -32,6 +32,7 @@ def kafka(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Resolv
     with resolve_kafka(settings, lambda _: None) as resolved:
         if terminal is not None:
             terminal.write_line(f"Kafka: {resolved.why}")
+        resolved.access.plain_address("A client of the tests")
         yield resolved
 
 
@@ -39,10 +40,10 @@ def kafka(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Resolv
 def topics(kafka: ResolvedKafka) -> Iterator[Topics]:
     """Every topic of topics.yml under names that only this test has (and a Faust app id that fits)."""
     own = load_topics().with_prefix(unique_prefix())
-    apply_topics(kafka.bootstrap_servers, own)
+    apply_topics(kafka.access, own)
     yield own
     if kafka.kind == "configured":  # the others end with the run
-        delete_topics(kafka.bootstrap_servers, own)
+        delete_topics(kafka.access, own)
 
 
 @pytest.fixture

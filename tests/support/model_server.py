@@ -22,20 +22,30 @@ _COMMAND = (sys.executable, "-m", "app.cli.main", "score")
 class ModelServerProcess(ServiceProcess):
     """One `riverrun score` process."""
 
-    def __init__(self, bootstrap_servers: str, topics: Topics, models_dir: Path, log: Path, *options: str) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topics: Topics, models_dir: Path, log: Path, *options: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         prefix = topics.events.name.removesuffix("events")
         super().__init__(
             [*_COMMAND, "--topic-prefix", prefix, "--models-dir", str(models_dir), "--metrics-port", "0", *options],
-            bootstrap_servers, log, {"RIVERRUN_SCORING__THREADS": "1", _NEWCOMERS: os.environ.get(_NEWCOMERS, "0")},
+            bootstrap_servers,
+            log,
+            {"RIVERRUN_SCORING__THREADS": "1", _NEWCOMERS: os.environ.get(_NEWCOMERS, "0"), **(environment or {})},
         )  # fmt: skip
 
 
 @contextmanager
 def model_server(
-    bootstrap_servers: str, topics: Topics, models_dir: Path, log: Path, *options: str
+    bootstrap_servers: str,
+    topics: Topics,
+    models_dir: Path,
+    log: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[ModelServerProcess]:
     """A model server that ends with the block, whatever happens."""
-    server = ModelServerProcess(bootstrap_servers, topics, models_dir, log, *options)
+    server = ModelServerProcess(bootstrap_servers, topics, models_dir, log, *options, environment=environment)
     try:
         yield server
     finally:

@@ -12,6 +12,8 @@ from app.bench.tables import markdown
 from app.cli.main import build
 from app.files import sha256_of
 from app.gateway.metrics import TABLE as GATEWAY_METRICS
+from app.kafka.permissions import COMPONENTS, Operation, Permissions
+from app.kafka.topics import load_topics
 from app.observability import MetricSpec
 from app.settings import known_variables
 from model_server.learning.metrics import TABLE as LEARNER_METRICS
@@ -41,6 +43,26 @@ def test_every_setting_is_documented() -> None:
     rows = [f"| `{name}` | {meaning} |" for name, meaning in known_variables().items()]
     missing = [row for row in rows if row not in OPERATIONS]
     assert not missing, "put these into docs/operations.md:\n" + "\n".join(missing)
+
+
+def permission_row(name: str, permissions: Permissions) -> str:
+    """How the permissions of a component stand in the docs."""
+    specs = load_topics().by_role()
+
+    def names(operation: Operation) -> str:
+        return ", ".join(f"`{specs[role].name}`" for role, given in permissions.topics.items() if operation in given)
+
+    everywhere = [each for each in Operation if all(each in given for given in permissions.topics.values())]
+    more = [each for each in everywhere if each not in (Operation.READ, Operation.WRITE)]
+    group = f"`{permissions.group}`" if permissions.group else ""
+    rest = f"{', '.join(more)}: all topics" if more else ""
+    return f"| {name} | {names(Operation.READ)} | {names(Operation.WRITE)} | {group} | {rest} |"
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_the_permissions_of_every_component_are_documented(name: str) -> None:
+    row = permission_row(name, COMPONENTS[name])
+    assert row in OPERATIONS, f"put this into docs/operations.md:\n{row}"
 
 
 def test_the_benchmarks_are_those_that_were_recorded() -> None:

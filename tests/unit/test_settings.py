@@ -5,6 +5,7 @@ from unittest import mock
 
 import pytest
 
+from app.cli.settings import current_values
 from app.errors import SettingsError
 from app.settings import Settings, known_variables, load_settings
 
@@ -49,6 +50,52 @@ def test_a_wrong_setting_is_named(variable: str, value: str, words: str) -> None
     with pytest.raises(SettingsError) as caught:
         loaded(**{variable: value})
     assert words in str(caught.value)
+
+
+KAFKA = {
+    "BOOTSTRAP_SERVERS": "broker:9093",
+    "SECURITY_PROTOCOL": "SASL_SSL",
+    "SASL_MECHANISM": "SCRAM-SHA-512",
+    "SASL_USERNAME": "agents",
+    "SASL_PASSWORD": "quiet-as-a-mouse",
+}
+
+
+def of_kafka(**changes: str) -> dict[str, str]:
+    return {f"RIVERRUN_KAFKA__{name}": value for name, value in (KAFKA | changes).items()}
+
+
+def test_a_way_into_a_secured_kafka_is_read_and_its_secrets_are_never_shown() -> None:
+    settings = loaded(HOME="/home/ann", **of_kafka(SSL_CERTFILE="a.pem", SSL_KEYFILE="k.pem", SSL_KEY_PASSWORD="hush"))  # noqa: S106  # of nobody
+    assert settings.kafka.sasl_username == "agents"
+    shown = f"{settings!r} {settings} {current_values(settings)}"
+    assert "quiet-as-a-mouse" not in shown
+    assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"BOOTSTRAP_SERVERS": ""}, ["SECURITY_PROTOCOL=SASL_SSL", "no RIVERRUN_KAFKA__BOOTSTRAP_SERVERS"]),
+        ({"SASL_PASSWORD": ""}, ["SECURITY_PROTOCOL=SASL_SSL", "__SASL_PASSWORD and", "__SASL_PASSWORD_FILE"]),
+        ({"SASL_PASSWORD_FILE": "/p"}, ["takes one of RIVERRUN_KAFKA__SASL_PASSWORD and"]),
+        ({"SASL_MECHANISM": ""}, ["no RIVERRUN_KAFKA__SASL_MECHANISM"]),
+        ({"SASL_USERNAME": ""}, ["no RIVERRUN_KAFKA__SASL_USERNAME"]),
+        ({"SECURITY_PROTOCOL": "SSL"}, ["RIVERRUN_KAFKA__SASL_MECHANISM is set", "SECURITY_PROTOCOL=SSL has no login"]),
+        ({"SECURITY_PROTOCOL": ""}, ["SASL_MECHANISM is set", "SECURITY_PROTOCOL=PLAINTEXT has no login"]),
+        ({"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SSL_CAFILE": "ca"}, ["SSL_CAFILE is set", "has no TLS"]),
+        ({"SSL_KEYFILE": "key"}, ["RIVERRUN_KAFKA__SSL_KEYFILE is set", "no RIVERRUN_KAFKA__SSL_CERTFILE"]),
+        ({"SSL_KEY_PASSWORD": "hush"}, ["RIVERRUN_KAFKA__SSL_KEY_PASSWORD is set"]),
+        ({"SECURITY_PROTOCOL": "TLS"}, ["Wrong setting RIVERRUN_KAFKA__SECURITY_PROTOCOL", "SASL_SSL"]),
+        ({"SASL_MECHANISM": "GSSAPI"}, ["Wrong setting RIVERRUN_KAFKA__SASL_MECHANISM"]),
+    ],
+)
+def test_what_contradicts_itself_about_kafka_is_named(changes: dict[str, str], names: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        loaded(**of_kafka(**changes))
+    assert all(name in str(caught.value) for name in names), caught.value
+    assert "quiet-as-a-mouse" not in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 def test_every_setting_is_described() -> None:

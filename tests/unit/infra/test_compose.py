@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from app.cli.main import build
 from app.kafka.broker_config import SHARED_SETTINGS
-from app.settings import Settings, known_variables
+from app.settings import KafkaSettings, Settings, known_variables
 from stream_agents.pool import STOP_TIMEOUT_S
 from tests.support.process import REPOSITORY
 
@@ -115,8 +115,20 @@ def test_kafka_is_the_version_that_is_tested() -> None:
     for name, value in SHARED_SETTINGS.items():
         if name != "group.min.session.timeout.ms":  # for tests, which replace a dead member faster than is wise
             assert str(told[f"KAFKA_{name.replace('.', '_').upper()}"]) == str(value)
-    addresses = {service.get("environment", {}).get("RIVERRUN_KAFKA__BOOTSTRAP_SERVERS") for service in OURS.values()}
-    assert addresses == {"kafka:9092", None}  # None: training needs none
+
+
+def test_every_way_into_kafka_reaches_every_service_that_goes_there() -> None:
+    ways = {f"RIVERRUN_KAFKA__{name.upper()}" for name in KafkaSettings.model_fields if "_" in name}
+    ways = {name for name in ways if re.search("SERVERS|SECURITY|SSL|SASL", name)}
+    for name, service in OURS.items():
+        environment = service.get("environment", {})
+        given = {each: environment.get(each) for each in ways}
+        if name == "train":  # it needs no Kafka
+            assert not any(given.values())
+            continue
+        assert given.pop("RIVERRUN_KAFKA__BOOTSTRAP_SERVERS") == "${RIVERRUN_KAFKA__BOOTSTRAP_SERVERS:-kafka:9092}"
+        assert given == {each: f"${{{each}:-}}" for each in given}
+        assert "${STACK_KAFKA_SECRETS:-kafka-secrets}:/run/kafka:ro" in service["volumes"]
 
 
 @each_service
@@ -144,7 +156,7 @@ def test_there_are_no_default_secrets() -> None:
 def test_what_is_mounted_from_the_repository_is_there_and_volumes_are_declared() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):
-            source = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", volume).partition(":")[0]
+            source = re.sub(r"\$\{\w+:-([\w-]+)\}", r"\1", volume).partition(":")[0]
             assert (REPOSITORY / source).is_dir() if source.startswith("./") else source in COMPOSE["volumes"], volume
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert f"./infra/grafana/dashboards:{home.rpartition('/')[0]}:ro" in SERVICES["grafana"]["volumes"]

@@ -1,15 +1,21 @@
 """Whether somebody answers, against sockets of this machine."""
 
+import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from app.kafka.probe import CORRELATION_ID, Answer, probe
+from app.kafka.access import KafkaAccess
+from app.kafka.probe import Answer, probe
+from app.kafka.wire import CORRELATION_ID
+from tests.support.certificates import Authority
 
 
 @contextmanager
@@ -52,7 +58,7 @@ def metadata(correlation_id: int, brokers: int) -> bytes:
 )
 def test_what_answers_is_told(reply: bytes | None, why: str) -> None:
     with server(reply) as address:
-        answer = probe(address, 0.3)
+        answer = probe(KafkaAccess(address), 0.3)
     assert answer.ok == (not why)
     assert why in answer.why
 
@@ -68,22 +74,41 @@ def test_what_answers_is_told(reply: bytes | None, why: str) -> None:
 )
 def test_an_address_where_nobody_is_is_told_at_once(address: str, why: str) -> None:
     started = time.monotonic()
-    answer = probe(address, 5.0)
+    answer = probe(KafkaAccess(address), 5.0)
     assert why in answer.why
     assert address in answer.why
     assert time.monotonic() - started < 8
 
 
+def test_plain_text_to_a_server_of_tls_is_told_what_it_speaks(tmp_path: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Authority(tmp_path).issue("localhost", "server"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(3):  # the probe, and a look at either way
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = probe(KafkaAccess(f"127.0.0.1:{listener.getsockname()[1]}"), 5.0)
+        thread.join()
+    assert "it speaks TLS, not plain text" in answer.why
+    assert "RIVERRUN_KAFKA__SECURITY_PROTOCOL=SSL" in answer.hint
+
+
 def test_one_broker_of_several_is_enough() -> None:
     with server(metadata(CORRELATION_ID, 3)) as address:
-        answer = probe(f"127.0.0.1:1,{address}", 1.0)
+        answer = probe(KafkaAccess(f"127.0.0.1:1,{address}"), 1.0)
     assert answer == Answer(address=address)
 
 
 def test_hosts_that_hang_take_no_time_from_the_one_that_answers() -> None:
     with server(None) as first, server(None) as second, server(metadata(CORRELATION_ID, 3)) as alive:
         started = time.monotonic()
-        answer = probe(f"{first},{second},{alive}", 5.0)
+        answer = probe(KafkaAccess(f"{first},{second},{alive}"), 5.0)
         assert time.monotonic() - started < 2.5
     assert answer == Answer(address=alive)
 
@@ -91,6 +116,6 @@ def test_hosts_that_hang_take_no_time_from_the_one_that_answers() -> None:
 def test_hosts_that_all_hang_take_the_time_of_one() -> None:
     with server(None) as first, server(None) as second:
         started = time.monotonic()
-        answer = probe(f"{first},{second}", 0.3)
+        answer = probe(KafkaAccess(f"{first},{second}"), 0.3)
         assert time.monotonic() - started < 0.55
     assert answer.why == f"{first}: no answer within 0.3 s; {second}: no answer within 0.3 s"

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from app.errors import KafkaStartFailed, KafkaUnreachable
+from app.kafka.access import KafkaAccess
 from app.kafka.docker import DockerUnusable
 from app.kafka.install import Progress
 from app.kafka.java import Java
@@ -31,9 +32,9 @@ class Machine:
     docker_says: str = ""
     asked: list[str] = field(default_factory=list)
 
-    def probe(self, address: str, timeout_s: float) -> Answer:
+    def probe(self, access: KafkaAccess, timeout_s: float) -> Answer:
         assert timeout_s <= 10
-        self.asked.append(f"probe {address}")
+        self.asked.append(f"probe {access.bootstrap_servers}")
         return self.answer
 
     @contextmanager
@@ -48,7 +49,7 @@ class Machine:
     def local(self, settings: Settings, on_progress: Progress) -> Iterator[LocalKafka]:
         self.asked.append("local")
         java = Java(Path("/usr/bin/java"), 17, "PATH")
-        kafka = SimpleNamespace(bootstrap_servers="127.0.0.1:20000", version="4.1.0", java=java)
+        kafka = SimpleNamespace(access=KafkaAccess("127.0.0.1:20000"), version="4.1.0", java=java)
         yield cast(LocalKafka, kafka)
         self.asked.append("local ended")
 
@@ -63,7 +64,7 @@ def quiet(_: str) -> None: ...
 def test_a_configured_address_is_checked_and_used_alone() -> None:
     machine = Machine()
     with resolve_kafka(CONFIGURED, quiet, machine.backends()) as kafka:
-        assert (kafka.bootstrap_servers, kafka.kind) == ("broker:9092", "configured")
+        assert (kafka.access.bootstrap_servers, kafka.kind) == ("broker:9092", "configured")
     assert machine.asked == ["probe broker:9092"]
 
 
@@ -81,7 +82,7 @@ def test_a_configured_address_that_does_not_answer_is_an_error_and_nothing_else_
 def test_docker_comes_before_a_local_kafka() -> None:
     machine = Machine()
     with resolve_kafka(NOT_SET, quiet, machine.backends()) as kafka:
-        assert (kafka.bootstrap_servers, kafka.kind) == ("docker-host:32001", "docker")
+        assert (kafka.access.bootstrap_servers, kafka.kind) == ("docker-host:32001", "docker")
         assert kafka.why == (
             "apache/kafka:4.1.0 in Docker: no RIVERRUN_KAFKA__BOOTSTRAP_SERVERS, and a Docker engine answers"
         )
@@ -91,7 +92,7 @@ def test_docker_comes_before_a_local_kafka() -> None:
 def test_without_docker_a_local_kafka_is_taken_and_the_reason_said() -> None:
     machine = Machine(docker_says="no Docker engine answers")
     with resolve_kafka(NOT_SET, quiet, machine.backends()) as kafka:
-        assert (kafka.bootstrap_servers, kafka.kind) == ("127.0.0.1:20000", "local")
+        assert (kafka.access.bootstrap_servers, kafka.kind) == ("127.0.0.1:20000", "local")
         assert kafka.why == "local Apache Kafka 4.1.0 on Java 17 (/usr/bin/java): no Docker engine answers"
     assert machine.asked == ["docker apache/kafka:4.1.0", "local", "local ended"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from app.kafka.access import KafkaAccess
 from app.kafka.topics import load_topics
 from app.observability import Metrics
 from app.settings import Settings
@@ -24,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 INSTALLATION = Installation(
-    Settings(), "nowhere:9092", load_topics(), "group", CPU, lambda _: WordEncoder(), Precisions(CPU), None
+    Settings(), KafkaAccess("nowhere:9092"), load_topics(), "group", CPU, lambda _: WordEncoder(), Precisions(CPU), None
 )
 
 

@@ -12,7 +12,7 @@ from aiokafka import errors
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 
-from app.errors import KafkaError, SettingsError
+from app.errors import KafkaForbidden, SettingsError
 from stream_agents.batch_path.group_errors import check_group
 
 
@@ -56,7 +56,7 @@ async def test_a_session_timeout_that_the_broker_refuses_is_named() -> None:
 async def test_a_missing_permission_is_named() -> None:
     async with coordinator_whose_join(errors.GroupAuthorizationFailedError("agents")) as coordinator:
         error = await raised_by(coordinator)
-    assert isinstance(error, KafkaError)
+    assert isinstance(error, KafkaForbidden)
     assert "into the group agents" in str(error)
 
 
