@@ -84,8 +84,14 @@ def delete_topics(access: KafkaAccess, topics: Topics) -> None:
     specs = tuple(topics.by_role().values())
     with admin_client(access, REQUEST_TIMEOUT_MS) as admin:
         found = _look(admin, specs)
-        if found:
-            admin.delete_topics(list(found), timeout_ms=REQUEST_TIMEOUT_MS)
+        if not found:
+            return
+        admin.delete_topics(list(found), timeout_ms=REQUEST_TIMEOUT_MS)
+        deadline = time.monotonic() + REQUEST_TIMEOUT_MS / 1_000
+        while left := _look(admin, specs):  # as in `_alter`; who makes them anew must not take them for there
+            if time.monotonic() > deadline:
+                raise KafkaError(f"Kafka accepted to delete {', '.join(left)}, but still shows it.", hint="Try again.")
+            time.sleep(POLL_S)
 
 
 def refuse_partitions(specs: Iterable[TopicSpec], partitions: Mapping[str, int]) -> None:
