@@ -20,7 +20,7 @@ _LAST_DATE: Final = 2100_12_31
 def times_ms(column: Column) -> NDArray[np.int64]:
     """The cells as milliseconds since 1970: epoch seconds or milliseconds, ISO 8601, or timestamps.
 
-    Seconds and milliseconds are told apart by the largest value; a time without a zone is UTC. Numbers that are all
+    Seconds and milliseconds are told apart by the largest value; a time without a zone is UTC. Numbers that are
     dates, with or without a time of day, are these (ISO 8601, basic format, without its T): seconds like these would
     all lie in August 1970, milliseconds in a few months of 1976 or beyond the year 2500.
     """
@@ -68,7 +68,10 @@ def _numbers_ms(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _calendar_ms(numbers: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """YYYYMMDD, YYYYMMDDhhmm or YYYYMMDDhhmmss as milliseconds since 1970; None where one of them is no such time."""
+    """YYYYMMDD, YYYYMMDDhhmm or YYYYMMDDhhmmss as milliseconds since 1970, -1 for one that is in no calendar.
+
+    None where most of them are no such times.
+    """
     for below_a_day, seconds in ((1, False), (10_000, False), (1_000_000, True)):
         first, last = _FIRST_DATE * below_a_day, _LAST_DATE * below_a_day + below_a_day - 1
         if len(numbers) and first <= numbers.min() and numbers.max() <= last:
@@ -77,7 +80,9 @@ def _calendar_ms(numbers: NDArray[np.float64]) -> NDArray[np.int64] | None:
             hour, minute = np.divmod(whole_minutes, 100)
             date, is_date = _date(days)
             well = is_date & (hour < 24) & (minute < 60) & (second < 60) & (numbers == np.rint(numbers))  # noqa: PLR2004  # a day's
-            return ((date * 24 + hour) * 60 + minute) * 60_000 + second * _MS_PER_S if well.all() else None
+            if 2 * well.sum() <= len(numbers):  # chance
+                return None
+            return np.where(well, ((date * 24 + hour) * 60 + minute) * 60_000 + second * _MS_PER_S, -1)
     return None
 
 

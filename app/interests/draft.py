@@ -123,9 +123,10 @@ class Draft:
         place = b"" if told is None and not self.places else self._number_of(told, event.ts_ms)
         return self._add(event.item_id, kind, event.ts_ms, weight, place)  # type: ignore[union-attr]  # as above
 
-    def knows(self, alias: str) -> bool:
-        """Whether this anonymous id was this user's at some login since the last `Forget`."""
-        return alias in decode_aliases(self.aliases)
+    def may_know(self, alias: str) -> bool:
+        """Whether the user may have had this anonymous id at a login since the last `Forget`: older ones made room."""
+        aliases = decode_aliases(self.aliases)
+        return alias in aliases or len(aliases) >= MAX_ALIASES
 
     def interactions(self) -> list[Interaction]:
         """The newest interactions, oldest first."""
@@ -232,11 +233,17 @@ class Draft:
         if isinstance(event, Search):
             self._add_queries([Query(event.query[:MAX_QUERY_CHARACTERS], event.ts_ms)])
         elif isinstance(event, Identify):
-            aliases = decode_aliases(self.aliases)
-            if event.anonymous_id not in (event.user_id, *aliases):
-                self.aliases = Raw(_encode([*aliases, event.anonymous_id][-MAX_ALIASES:]))
+            self._add_alias(event.anonymous_id, event.user_id)
         elif isinstance(event, Inherit):
             self._inherit(event)
+
+    def _add_alias(self, alias: str, user_id: str) -> None:
+        """The one that logged in last comes last; who did so least lately makes room."""
+        aliases = decode_aliases(self.aliases)
+        if alias == user_id or aliases[-1:] == [alias]:
+            return
+        others = [each for each in aliases if each != alias]
+        self.aliases = Raw(_encode([*others, alias][-MAX_ALIASES:]))
 
     def _inherit(self, event: Inherit) -> None:
         """Take over what another did; what came by an earlier `Inherit` changes nothing."""

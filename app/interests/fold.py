@@ -103,4 +103,4 @@ def _draft_of(state: UserState | None, events: Sequence[ReceivedEvent], bounds: 
 def _too_late(received: ReceivedEvent, event: Inherit, draft: Draft) -> bool:
     """Whether the heir was forgotten between the login and this."""
     visitor = event.anonymous_id
-    return received.offset > draft.version and visitor is not None and not draft.knows(visitor)
+    return received.offset > draft.version and visitor is not None and not draft.may_know(visitor)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from app.errors import KafkaError, KafkaForbidden, KafkaUnreachable
+from app.errors import KafkaError, KafkaForbidden, KafkaRefused, KafkaUnreachable
 from app.kafka.access import KafkaAccess
 from app.kafka.probe import check_access
 
@@ -36,6 +36,8 @@ def admin_client(access: KafkaAccess, timeout_ms: int) -> Iterator[Any]:
             admin.close()
     except errors.AuthorizationError as error:
         raise KafkaForbidden(f"Kafka does not permit this to {access.who}: {_in_words(error)}.") from error
+    except errors.SaslAuthenticationFailedError as error:  # of another broker than the one that was asked before
+        raise KafkaRefused(f"A broker does not let in {access.who}: {_in_words(error)}.") from error
     except errors.KafkaError as error:
         kind = KafkaUnreachable if error.retriable else KafkaError
         raise kind(f"Kafka at {access.bootstrap_servers} refused: {_in_words(error)}.") from error

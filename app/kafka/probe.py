@@ -134,7 +134,7 @@ def _ask(host: str, port: int, access: KafkaAccess, deadline: float) -> Refusal:
 
 def _other_wish(host: str, port: int, access: KafkaAccess, deadline: float) -> Refusal | None:
     """What a broker speaks that says nothing we understand; None: nothing that we know of."""
-    if access.login is None and _answers(host, port, access.tls, _soon(deadline)):
+    if access.login is None and _wants_login(host, port, access.tls, _soon(deadline)):
         return wants_a_login(access)
     if access.tls is not None and _answers(host, port, None, _soon(deadline)):
         return wants_other_transport(access)
@@ -167,6 +167,20 @@ def _answers(host: str, port: int, tls: ssl.SSLContext | None, deadline: float) 
     except (OSError, HungUp, NotKafka):
         return False
     return True
+
+
+def _wants_login(host: str, port: int, tls: ssl.SSLContext | None, deadline: float) -> bool:
+    """Whether Kafka says its versions and then hangs up: a broker that was only away for a moment says more."""
+    try:
+        with connected(host, port, tls, deadline) as wire:
+            wire.says_versions()
+            try:
+                wire.brokers()
+            except (HungUp, ConnectionError):
+                return True
+    except (OSError, HungUp, NotKafka):
+        return False
+    return False
 
 
 def _speaks_tls(host: str, port: int, deadline: float) -> bool:

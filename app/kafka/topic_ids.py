@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from app.errors import KafkaForbidden, TopicMismatch
+from app.errors import KafkaError, KafkaForbidden, KafkaUnreachable, TopicMismatch
 from app.kafka.access import KafkaAccess
 from app.kafka.admin import admin_client
 
@@ -20,8 +20,13 @@ def topic_ids(access: KafkaAccess, topics: Sequence[str]) -> dict[str, str]:
     """
     from kafka.errors import TopicAuthorizationFailedError  # noqa: PLC0415 - slow to import, not for --help
 
-    with admin_client(access, int(1000 * TIMEOUT_S)) as admin:
-        described = admin.describe_topics(list(topics))
+    try:
+        with admin_client(access, int(1000 * TIMEOUT_S)) as admin:
+            described = admin.describe_topics(list(topics))
+    except (KafkaUnreachable, KafkaForbidden):
+        raise
+    except KafkaError as error:  # whatever it is: who only looks, looks again
+        raise KafkaUnreachable(error.what) from error
     codes = {topic["name"]: topic["error_code"] for topic in described}
     hidden = [name for name, code in codes.items() if code == TopicAuthorizationFailedError.errno]
     if hidden:

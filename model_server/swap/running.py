@@ -172,6 +172,7 @@ async def running(
                 follow_events(events, assembly.counting, _clock_ms, one.unseen, one.counted), name="events"
             ),
         ]
+        del catalog, events  # the tasks have them: what is left of them is collected at the end
         yield one
 
 

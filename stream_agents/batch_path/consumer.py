@@ -20,9 +20,9 @@ from faust.types import TP
 from mode import Service
 
 from app.errors import StateError
-from app.state_folder import MAX_UNREAD_MS
 from stream_agents.batch_path.consumer_thread import BatchConsumerThread, ThreadOptions
 from stream_agents.batch_path.cursors import Cursors
+from stream_agents.batch_path.database import outdated_error
 from stream_agents.batch_path.parts import PathParts
 from stream_agents.batch_path.restore import ChangelogRestorer
 from stream_agents.batch_path.rounds import Assignment, Rounds, in_words, worth_another_try
@@ -199,7 +199,7 @@ class BatchConsumer(driver.Consumer):
             return
         outdated = self.parts.table.outdated(self.parts.now_ms())
         if outdated:  # and still open: only the next process opens it anew
-            self.parts.on_failure(_outdated(outdated))
+            self.parts.on_failure(outdated_error(outdated))
             return
         self.parts.observer.assigned(hot)
         await super().on_partitions_assigned(assigned, generation_id)
@@ -227,13 +227,6 @@ def _astray(changelog: str, partitions: Sequence[int]) -> StateError:
     return StateError(
         f"This worker got partitions {partitions} of the events, but not those of {changelog}.",
         hint="Both topics need the same number of partitions: run `riverrun topics apply`, then restart all agents.",
-    )
-
-
-def _outdated(partitions: Sequence[int]) -> StateError:
-    return StateError(
-        f"Partitions {partitions} were not read on for {MAX_UNREAD_MS // 3_600_000} hours: deletions may be missing.",
-        hint="Start this worker again: it restores them from the beginning.",
     )
 
 

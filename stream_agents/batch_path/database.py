@@ -12,13 +12,14 @@ one that was not read on for half a day is removed before it is opened, and rest
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import rocksdict
 
+from app.errors import StateError
 from app.state_folder import MAX_UNREAD_MS, remove_folder
 
 log = logging.getLogger("riverrun.agents")
@@ -108,3 +109,11 @@ def is_outdated(database: Any, now_ms: int) -> bool:
     if noted is None:
         return any(True for _ in database.keys())  # noqa: SIM118  # no dict
     return now_ms - int(noted) > MAX_UNREAD_MS
+
+
+def outdated_error(partitions: Sequence[int]) -> StateError:
+    """These partitions are open and out of date: only the next process opens them anew."""
+    return StateError(
+        f"Partitions {partitions} were not read on for {MAX_UNREAD_MS // 3_600_000} hours: deletions may be missing.",
+        hint="Start this worker again: it restores them from the beginning.",
+    )

@@ -15,7 +15,7 @@ from typing import Any
 import rocksdict
 
 from app.errors import StateError
-from stream_agents.batch_path.database import is_outdated, note_read_until
+from stream_agents.batch_path.database import is_outdated, note_read_until, outdated_error
 from stream_agents.batch_path.lease import LeaseLost
 
 _NO_SPACE = "No space left on device"
@@ -74,8 +74,12 @@ class BatchTable:
 
         Raises:
             PartitionLost: the partition was closed.
+            StateError: tombstones may have been gone by then that lay in it after the time before.
         """
-        note_read_until(self._database(partition), at_ms)
+        database = self._database(partition)
+        if is_outdated(database, at_ms):
+            raise outdated_error([partition])
+        note_read_until(database, at_ms)
 
     def outdated(self, now_ms: int) -> list[int]:
         """The open partitions that may have missed tombstones by now (`database.is_outdated`)."""

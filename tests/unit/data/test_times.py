@@ -65,3 +65,8 @@ def test_where_one_is_no_time_of_day_all_are_milliseconds(odd: int) -> None:
 def test_what_is_outside_is_refused(cell: Any) -> None:
     with pytest.raises(DataError, match="a time from 1970 to 3000"):
         told(cell)
+
+
+def test_one_impossible_date_among_dates_is_told() -> None:
+    with pytest.raises(DataError, match="20240230"):
+        told(20240131, 20240229, 20240230)

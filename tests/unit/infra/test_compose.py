@@ -126,8 +126,9 @@ def test_every_way_into_kafka_reaches_every_service_that_goes_there() -> None:
         if name == "train":  # it needs no Kafka
             assert not any(given.values())
             continue
-        assert given.pop("RIVERRUN_KAFKA__BOOTSTRAP_SERVERS") == "${RIVERRUN_KAFKA__BOOTSTRAP_SERVERS:-kafka:9092}"
-        assert given == {each: f"${{{each}:-}}" for each in given}
+        assert given.pop("RIVERRUN_KAFKA__BOOTSTRAP_SERVERS") == "${STACK_KAFKA:-kafka:9092}"
+        # Not of the same names: a shell that is set for another Kafka must not turn these services to it.
+        assert given == {each: f"${{STACK_KAFKA_{each.removeprefix('RIVERRUN_KAFKA__')}:-}}" for each in given}
         assert "${STACK_KAFKA_SECRETS:-kafka-secrets}:/run/kafka:ro" in service["volumes"]
 
 

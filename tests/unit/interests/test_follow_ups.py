@@ -14,10 +14,10 @@ from app.contracts.events import (
     decode_event,
     encode_event,
 )
-from app.interests.draft import Bounds
+from app.interests.draft import MAX_ALIASES, Bounds
 from app.interests.follow_ups import MAX_INHERITED_ITEMS
 from app.interests.places import MOST_PLACES
-from app.interests.state import UserState, decode_places, known_items
+from app.interests.state import Interaction, Kind, UserState, decode_aliases, decode_places, known_items
 from app.kafka.publisher import MAX_VALUE_BYTES
 from tests.support.events import NOON_MS, received
 from tests.support.folding import SMALL, fold_whole, folded, state_after, view
@@ -90,6 +90,25 @@ def test_who_logs_in_under_the_name_she_had_is_not_forgotten_twice() -> None:
     login = Identify(event_id="login", user_id="ann", ts_ms=NOON_MS, anonymous_id="ann")
     forget = received(Forget(event_id="forget", user_id="ann", ts_ms=NOON_MS), first_offset=1)
     assert folded({b"ann": state_after(login)}, forget).follow_ups == []
+
+
+def logins(*anonymous_ids: str) -> list[Event]:
+    return [
+        Identify(event_id=f"login-{number}", user_id="ann", ts_ms=NOON_MS, anonymous_id=each)
+        for number, each in enumerate(anonymous_ids)
+    ]
+
+
+def test_of_many_anonymous_ids_those_of_the_last_logins_are_known_and_all_are_inherited() -> None:
+    many = [f"phone-{number}" for number in range(MAX_ALIASES)]
+    ann = state_after(*logins(*many, "phone-0", "tablet"))
+    assert decode_aliases(ann.aliases) == [*many[2:], "phone-0", "tablet"]
+    seen = (Interaction("tea", Kind.VIEW, NOON_MS),)
+    late = [
+        Inherit(event_id=each, user_id="ann", ts_ms=NOON_MS, anonymous_id=each, interactions=seen)
+        for each in ("phone-1", "phone-0")
+    ]
+    assert folded({b"ann": ann}, received(*late, first_offset=200)).applied == 2
 
 
 def handed_over(anonymous: UserState, at: int) -> Inherit:

@@ -99,6 +99,27 @@ def test_plain_text_to_a_server_of_tls_is_told_what_it_speaks(tmp_path: Path) ->
     assert "RIVERRUN_KAFKA__SECURITY_PROTOCOL=SSL" in answer.hint
 
 
+def test_a_broker_that_resets_one_connection_is_not_told_to_want_a_password() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            listener.accept()[0].close()
+            connection, _ = listener.accept()
+            with connection:
+                for _question in range(2):
+                    (size,) = struct.unpack(">i", connection.recv(4))
+                    (correlation_id,) = struct.unpack_from(">i", connection.recv(size), 4)
+                    connection.sendall(metadata(correlation_id, brokers=1))
+            with contextlib.suppress(OSError):
+                listener.accept()[0].close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer = probe(KafkaAccess(f"127.0.0.1:{listener.getsockname()[1]}"), 5.0)
+    assert "password" not in answer.why
+    assert not answer.hint
+
+
 def test_one_broker_of_several_is_enough() -> None:
     with server(metadata(CORRELATION_ID, 3)) as address:
         answer = probe(KafkaAccess(f"127.0.0.1:1,{address}"), 1.0)

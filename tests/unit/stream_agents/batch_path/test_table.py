@@ -67,6 +67,14 @@ def test_a_partition_that_is_open_and_not_read_on_is_out_of_date(databases: dict
     assert table.outdated(NOW_MS + MAX_UNREAD_MS + 1_001) == [0, 1]
 
 
+def test_a_partition_that_is_out_of_date_never_counts_as_read_on(databases: dict[int, Any]) -> None:
+    table = table_of(databases)
+
+    with pytest.raises(StateError, match="deletions may be missing"):
+        table.note_read_until(0, NOW_MS + MAX_UNREAD_MS + 1)
+    assert table.outdated(NOW_MS + MAX_UNREAD_MS + 1) == [0, 1]
+
+
 def test_a_full_disk_is_told_as_such() -> None:
     class Full:
         def write(self, _batch: Any) -> None:
