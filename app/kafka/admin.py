@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from app.errors import KafkaError, KafkaForbidden, KafkaRefused, KafkaUnreachable
 from app.kafka.access import KafkaAccess
-from app.kafka.probe import check_access
-
-PROBE_TIMEOUT_S: Final = 5.0
+from app.kafka.probe import PATIENCE_S, check_access
 
 
 @contextmanager
@@ -25,7 +23,7 @@ def admin_client(access: KafkaAccess, timeout_ms: int) -> Iterator[Any]:
     from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - as above
 
     # The client keeps a thread for ever if its first connection fails, so that is tried before.
-    answering = check_access(access, PROBE_TIMEOUT_S)
+    answering = check_access(access, PATIENCE_S)
     try:
         admin = KafkaAdminClient(
             **answering.arguments(), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms

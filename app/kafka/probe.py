@@ -18,6 +18,7 @@ from app.kafka.refusals import Refusal, login_refused, tls_failed, wants_a_login
 from app.kafka.wire import HungUp, LoginRefused, NotKafka, connected, enter
 
 DEFAULT_PORT, MAX_PORT = 9092, 65_535
+PATIENCE_S = 5.0  # with a Kafka that should be up
 
 
 @dataclass(frozen=True)

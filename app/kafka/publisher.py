@@ -16,10 +16,9 @@ from aiokafka.errors import KafkaConnectionError
 from app.errors import KafkaUnreachable, StateError
 from app.kafka.access import KafkaAccess
 from app.kafka.outgoing import Appended, Outgoing
-from app.kafka.probe import Answer, no_good, probe
+from app.kafka.probe import PATIENCE_S, Answer, no_good, probe
 
 MAX_BATCH_BYTES: Final = 768 * 1024  # under the topics' max.message.bytes of 1 MiB
-PROBE_TIMEOUT_S: Final = 5.0
 MAX_KEY_BYTES: Final = 1_024  # 256 characters of up to four bytes
 _OVERHEAD_BYTES: Final = 512  # batch header, record header, lengths, our own header: rounded up generously
 MAX_VALUE_BYTES: Final = MAX_BATCH_BYTES - MAX_KEY_BYTES - _OVERHEAD_BYTES
@@ -133,5 +132,5 @@ async def connected_producer(access: KafkaAccess, client_id: str, request_timeou
 
 async def unreachable(access: KafkaAccess) -> KafkaUnreachable:
     """The error of a start without a broker: aiokafka does not say why, a probe does."""
-    answer = await asyncio.to_thread(probe, access, PROBE_TIMEOUT_S)
+    answer = await asyncio.to_thread(probe, access, PATIENCE_S)
     return no_good(access, answer if not answer.ok else Answer("it did a moment ago"))

@@ -12,10 +12,9 @@ from app.kafka.access import KafkaAccess, access_of
 from app.kafka.docker import DockerUnusable, docker_kafka
 from app.kafka.install import Progress
 from app.kafka.local import LocalKafka, local_kafka
-from app.kafka.probe import Probe, no_good, probe
+from app.kafka.probe import PATIENCE_S, Probe, no_good, probe
 from app.settings import Settings
 
-CONFIGURED_TIMEOUT_S = 5.0
 VARIABLE = "RIVERRUN_KAFKA__BOOTSTRAP_SERVERS"
 
 Kind = Literal["configured", "docker", "local"]
@@ -68,7 +67,7 @@ def resolve_kafka(
 
 
 def _configured(access: KafkaAccess, ask: Probe) -> ResolvedKafka:
-    answer = ask(access, CONFIGURED_TIMEOUT_S)
+    answer = ask(access, PATIENCE_S)
     if not answer.ok:
         raise no_good(access, answer)
     return ResolvedKafka(access, "configured", f"Kafka at {access.bootstrap_servers}: {VARIABLE} says so")

@@ -50,7 +50,7 @@ class Cursors:
         return self._in_hand.get(partition) == next_offset
 
     def put_back(self, partition: int) -> None:
-        """What is in hand is void; the partition goes on at its cursor, and what comes before that is no gap."""
+        """What is in hand is void; the partition goes on at its cursor. What is polled before that is no gap."""
         self._in_hand.pop(partition, None)
         self._rewound_to.pop(partition, None)
 
